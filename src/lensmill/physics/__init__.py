@@ -1,0 +1,1 @@
+"""Pure, batched, differentiable functions of lensing, light, optics and noise."""

@@ -1,0 +1,76 @@
+"""Point spread functions: Gaussian per band as a pair of matrices, and any kernel image.
+
+A Gaussian is separable, so blurring, cropping and integrating over pixels are one matrix for each
+axis: image = A_y · cells · A_xᵀ.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
+
+
+def _pixel_integral(offset: Tensor, sigma: Tensor, pixel_scale: float) -> Tensor:
+    """∫ of a unit Gaussian over a pixel whose centre lies `offset` arcsec away."""
+    scale = 1 / (math.sqrt(2) * sigma)
+    upper, lower = offset + pixel_scale / 2, offset - pixel_scale / 2
+    return 0.5 * (torch.erf(upper * scale) - torch.erf(lower * scale))
+
+
+def gaussian_blur_matrix(
+    fwhm: Float[Tensor, "*lead"], pixels: int, pixel_scale: float, supersampling: int
+) -> Float[Tensor, "*lead pixel cell"]:
+    """Matrix along one axis from cell-averaged brightness to flux per pixel, in arcsec.
+
+    fwhm: arcsec. Cells are `pixel_scale / supersampling` wide. Their averaging is itself a blur of
+    variance h²/12, which the Gaussian is narrowed by. Light beyond the edge is taken to be as
+    bright as the edge, so each row sums to the pixel's width.
+    """
+    cell = pixel_scale / supersampling
+    cells = pixels * supersampling
+    sigma = torch.sqrt(torch.clamp((fwhm / FWHM_PER_SIGMA) ** 2 - cell**2 / 12, min=cell**2 / 12))
+    steps = torch.arange(-(cells - 1), supersampling * (pixels - 1) + 1, device=fwhm.device)
+    offsets = (steps.to(fwhm) + (supersampling - 1) / 2) * cell
+    profile = _pixel_integral(offsets, sigma[..., None], pixel_scale) * cell
+    pixel = torch.arange(pixels, device=fwhm.device)[:, None]
+    index = supersampling * pixel - torch.arange(cells, device=fwhm.device) + cells - 1
+    matrix = profile[..., index]
+    missing = pixel_scale - matrix.sum(-1)
+    half = pixels // 2
+    matrix[..., :half, 0] += missing[..., :half]
+    matrix[..., half:, -1] += missing[..., half:]
+    return matrix
+
+
+def gaussian_point(
+    fwhm: Float[Tensor, "*lead"],
+    position: Float[Tensor, "*lead"],
+    pixels: int,
+    pixel_scale: float,
+) -> Float[Tensor, "*lead pixel"]:
+    """Flux per pixel, along one axis, of a unit point at `position` (arcsec from the centre)."""
+    centres = (torch.arange(pixels, device=fwhm.device) - (pixels - 1) / 2) * pixel_scale
+    sigma = (fwhm / FWHM_PER_SIGMA)[..., None]
+    return _pixel_integral(centres.to(fwhm) - position[..., None], sigma, pixel_scale)
+
+
+def convolve(
+    image: Float[Tensor, "batch band y x"], kernel: Float[Tensor, "batch band v u"]
+) -> Float[Tensor, "batch band y x"]:
+    """`image` convolved with `kernel` images of odd sides, normalised to unit sum; same shape.
+
+    Beyond the edge the image is taken to be as bright as at the edge.
+    """
+    v, u = kernel.shape[-2:]
+    if v % 2 == 0 or u % 2 == 0:
+        raise ValueError(f"a PSF image needs odd sides, not {v}×{u}")
+    kernel = kernel / kernel.sum((-2, -1), keepdim=True)
+    pad = (u // 2, u // 2, v // 2, v // 2)
+    padded = torch.nn.functional.pad(image, pad, mode="replicate")
+    size = (padded.shape[-2] + v - 1, padded.shape[-1] + u - 1)
+    product = torch.fft.rfft2(padded, s=size) * torch.fft.rfft2(kernel, s=size)
+    full = torch.fft.irfft2(product, s=size)
+    return full[..., v - 1 : v - 1 + image.shape[-2], u - 1 : u - 1 + image.shape[-1]]

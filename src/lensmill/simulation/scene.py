@@ -1,0 +1,73 @@
+"""Scene: what is on the sky in each stamp, before any telescope looks at it."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sersic:
+    """Sérsic components of each scene; positions in arcsec from the image's centre."""
+
+    magnitude: Float[Tensor, "batch component band"]  # AB, total; inf for none
+    half_light_radius: Float[Tensor, "batch component"]  # arcsec, product average of the axes
+    index: Float[Tensor, "batch component"]
+    q: Float[Tensor, "batch component"]
+    phi: Float[Tensor, "batch component"]  # radian from +x
+    x: Float[Tensor, "batch component"]
+    y: Float[Tensor, "batch component"]
+
+
+@dataclass(frozen=True)
+class Mass:
+    """An SIE per scene; θ_E = 0 is no deflection."""
+
+    theta_E: Float[Tensor, " batch"]  # arcsec
+    q: Float[Tensor, " batch"]
+    phi: Float[Tensor, " batch"]  # radian from +x
+    x: Float[Tensor, " batch"]
+    y: Float[Tensor, " batch"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Deflecting mass, light in front of the source plane, and the source behind it."""
+
+    is_lens: Bool[Tensor, " batch"]
+    mass: Mass
+    foreground: Sersic  # lens galaxy and companions: not deflected
+    source: Sersic  # on the source plane: deflected
+    redshift_lens: Float[Tensor, " batch"]
+    redshift_source: Float[Tensor, " batch"]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How each scene is observed; all per scene and band."""
+
+    psf_fwhm: Float[Tensor, "batch band"]  # arcsec
+    zero_point: Float[Tensor, "batch band"]  # AB mag of one e⁻ in the coadd
+    sky_sigma: Float[Tensor, "batch band"]  # e⁻ per pixel
+
+
+def as_tensor(array: NDArray[np.float64]) -> Tensor:
+    """float32 tensor of a population's float64 draw."""
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+
+
+def join(*parts: Sersic) -> Sersic:
+    """The components of all `parts`, one after another."""
+    names = [f.name for f in fields(Sersic)]
+    return Sersic(*(torch.cat([getattr(part, name) for part in parts], 1) for name in names))
+
+
+def on_device(part: Any, device: torch.device) -> Any:
+    """A scene, or a part of one, with every tensor on `device`."""
+    if isinstance(part, Tensor):
+        return part.to(device)
+    return type(part)(*(on_device(getattr(part, f.name), device) for f in fields(part)))
