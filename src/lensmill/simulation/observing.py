@@ -75,7 +75,7 @@ class Observing:
     def _visits(self, u: Array) -> Array:
         own = _row(list(self.survey.bands.values()), "visits")
         if self.depth is None:
-            return np.broadcast_to(own, (len(u), len(own)))
+            return np.broadcast_to(own, (len(u), own.shape[1]))
         low, high = self.depth
         return own * low * (high / low) ** u
 

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 def draw_companions(seed: int, indices: Int[Tensor, " batch"], mean: float, field: float) -> Sersic:
-    """Up to `SLOTS` Sérsic components (g, r, i) within ±`field` arcsec; absent ones have no flux."""
+    """`SLOTS` components (g, r, i) within ±`field` arcsec; those not present have no flux."""
     u = uniform(seed, indices, STREAM, 1 + 9 * SLOTS).numpy()
     count = poisson.ppf(u[:, 0], mean) if mean > 0 else np.zeros(len(u))
     slots = u[:, 1:].reshape(len(u), SLOTS, 9)
@@ -28,7 +28,7 @@ def draw_companions(seed: int, indices: Int[Tensor, " batch"], mean: float, fiel
     return _companions(slots, present, field)
 
 
-def _companions(u: Array, present: Array, field: float) -> Sersic:
+def _companions(u: Array, present: NDArray[np.bool_], field: float) -> Sersic:
     slope = 0.3 * np.log(10)
     low, high = np.exp(slope * BRIGHT), np.exp(slope * FAINT)
     i = np.log(low + (high - low) * u[..., 0]) / slope

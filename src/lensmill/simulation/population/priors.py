@@ -31,8 +31,9 @@ def _table() -> tuple[tuple[str, ...], Array, Array, Array]:
     text = resources.files(__package__).joinpath("lsst_lenses.json").read_text()
     table = json.loads(text)
     marginals = np.array(list(table["marginals"].values()))
-    cholesky = np.linalg.cholesky(np.array(table["correlation"]) + 1e-3 * np.eye(len(marginals)))
-    cholesky /= np.linalg.norm(cholesky, axis=1, keepdims=True)
+    correlation = np.array(table["correlation"]) + 1e-3 * np.eye(len(marginals))
+    cholesky: Array = np.linalg.cholesky(correlation).astype(np.float64)
+    cholesky = cholesky / np.sqrt(np.square(cholesky).sum(1, keepdims=True))
     return tuple(table["marginals"]), np.array(table["quantiles"]), marginals, cholesky
 
 
@@ -51,6 +52,8 @@ class Priors:
     lens_fraction: of scenes; a non-lens is the same draw with the deflection set to zero.
     bright_fraction: of the non-lenses, have a source brightened by up to `bright_magnitudes` and
         moved to up to 2.5 θ_E, so that brightness and distance alone do not make a lens.
+    brightening: mag, sources are brightened by up to this (uniform): the lenses that a survey
+        shallower than LSST's coadd detects have brighter sources.
     ellipticity_scatter: standard deviation of (e1, e2) of the mass about those of the light.
     centre_scatter: arcsec, of the lens galaxy about the stamp's centre, per axis.
     companions: mean number of unrelated galaxies and stars in each stamp; `field`: arcsec, the
@@ -60,6 +63,7 @@ class Priors:
     lens_fraction: float = 0.5
     bright_fraction: float = 0.5
     bright_magnitudes: float = 3.0
+    brightening: float = 0.0
     ellipticity_scatter: float = 0.04
     centre_scatter: float = 0.05
     companions: float = 2.0
@@ -84,14 +88,19 @@ class Priors:
                 _lens_light(pair, phi, centre, u[:, 20:25]),
                 draw_companions(seed, indices.cpu(), self.companions, self.field),
             ),
-            source=self._source(pair, is_lens, centre, u[:, 25:30]),
+            source=self._source(pair, is_lens, centre, u[:, 25:31]),
             redshift_lens=as_tensor(pair["z_lens"]),
             redshift_source=as_tensor(pair["z_source"]),
         )
         return on_device(scene, indices.device)
 
     def _mass(
-        self, pair: dict[str, Array], is_lens: Array, phi: Array, centre: Array, u: Array
+        self,
+        pair: dict[str, Array],
+        is_lens: NDArray[np.bool_],
+        phi: Array,
+        centre: Array,
+        u: Array,
     ) -> Mass:
         light = ellipticity_from_axis_ratio(as_tensor(pair["q_lens"]), as_tensor(phi))
         scatter = self.ellipticity_scatter * as_tensor(ndtri(u).T)
@@ -101,12 +110,15 @@ class Priors:
         theta_E = np.where(is_lens, np.exp(pair["ln_theta_E"]), 0.0)
         return Mass(as_tensor(theta_E), q, angle, as_tensor(centre[0]), as_tensor(centre[1]))
 
-    def _source(self, pair: dict[str, Array], is_lens: Array, centre: Array, u: Array) -> Sersic:
+    def _source(
+        self, pair: dict[str, Array], is_lens: NDArray[np.bool_], centre: Array, u: Array
+    ) -> Sersic:
         """The source: anywhere around the lens (its angle is uniform), n = 1."""
         bright = ~is_lens & (u[:, 0] < self.bright_fraction)
         beta = pair["beta_over_theta_E"] * np.exp(pair["ln_theta_E"])
         beta = np.where(bright, 2.5 * np.exp(pair["ln_theta_E"]) * np.sqrt(u[:, 1]), beta)
         i = pair["i_source"] - np.where(bright, self.bright_magnitudes * u[:, 2], 0.0)
+        i = i - self.brightening * u[:, 5]
         angle = 2 * np.pi * u[:, 3]
         return Sersic(
             magnitude=_magnitudes(i, pair["g_minus_r_source"], pair["r_minus_i_source"]),

@@ -1,0 +1,52 @@
+"""Stage: what a network means. The one abstraction that everything obeys."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from lensmill.quantities import Batch, Quantity
+
+NetworkFactory = Callable[[int, int], nn.Module]
+"""(in_channels, out_channels) -> network."""
+
+
+class Stage(nn.Module, ABC):
+    """Reads some named quantities, writes others.
+
+    Losses want scaled targets, the next stage wants physical units: hence `forward`, `decode`
+    and `loss`. Scaling lives in the stage, so training and inference cannot disagree.
+    """
+
+    bands: tuple[str, ...]
+    reads: tuple[Quantity, ...]
+    writes: tuple[Quantity, ...]
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Tensor:
+        """Raw output, in the units the loss wants."""
+
+    @abstractmethod
+    def decode(self, output: Tensor, batch: Batch) -> Batch:
+        """The quantities in `writes`, in house units."""
+
+    @abstractmethod
+    def loss(self, output: Tensor, truth: Batch) -> Float[Tensor, " batch"]:
+        """One value per example."""
+
+    @abstractmethod
+    def metrics(self, predicted: Batch, truth: Batch) -> dict[str, Float[Tensor, " batch"]]:
+        """One value per example of each figure of merit."""
+
+    def select(self, truth: Batch) -> Bool[Tensor, " batch"]:
+        """Which examples to train on: all, unless a stage says otherwise."""
+        return torch.ones_like(truth["is_lens"], dtype=torch.bool)
+
+    def predict(self, batch: Batch) -> Batch:
+        """`batch` with what this stage writes added."""
+        missing = [quantity.name for quantity in self.reads if quantity.name not in batch]
+        if missing:
+            raise ValueError(f"{type(self).__name__} reads {missing}, not in the batch")
+        return {**batch, **self.decode(self(batch), batch)}

@@ -1,0 +1,48 @@
+"""Classify: is it a strong lens?"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from lensmill.quantities import CONDITIONS, P_LENS, Batch, by_name
+from lensmill.stages.base import NetworkFactory, Stage
+from lensmill.stages.scaling import channel_count, channels
+
+
+class Classify(Stage):
+    """Reads `source` (and whatever else is named), writes `p_lens`.
+
+    p_lens is the probability at the training set's share of lenses; `temperature` (a buffer)
+    calibrates it.
+    """
+
+    temperature: Tensor
+
+    def __init__(
+        self,
+        network: NetworkFactory,
+        bands: tuple[str, ...] = ("g", "r", "i"),
+        images: tuple[str, ...] = ("noisy", "source"),
+    ) -> None:
+        super().__init__()
+        self.bands, self.images = tuple(bands), tuple(images)
+        self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
+        self.writes = (P_LENS,)
+        self.network = network(channel_count(len(self.bands), len(self.images)), 1)
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, batch: Batch) -> Float[Tensor, " batch"]:
+        return self.network(channels(batch, self.images)).float().squeeze(1)
+
+    def decode(self, output: Tensor, batch: Batch) -> Batch:
+        return {P_LENS.name: torch.sigmoid(output / self.temperature)}
+
+    def loss(self, output: Tensor, truth: Batch) -> Float[Tensor, " batch"]:
+        return functional.binary_cross_entropy_with_logits(
+            output, truth["is_lens"].to(output), reduction="none"
+        )
+
+    def metrics(self, predicted: Batch, truth: Batch) -> dict[str, Float[Tensor, " batch"]]:
+        right = (predicted[P_LENS.name] > 0.5) == (truth["is_lens"] > 0.5)
+        return {"accuracy": right.float()}

@@ -1,0 +1,90 @@
+"""Regress: the posterior of the lens' mass, (ln θ_E, e1, e2)."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from lensmill.quantities import (
+    CONDITIONS,
+    E1,
+    E2,
+    POSTERIOR_LOG_WEIGHT,
+    POSTERIOR_MEAN,
+    POSTERIOR_SCALE_TRIL,
+    THETA_E,
+    Batch,
+    by_name,
+)
+from lensmill.stages.base import NetworkFactory, Stage
+from lensmill.stages.posterior import Mixture, from_raw
+from lensmill.stages.scaling import channel_count, channels
+
+TYPICAL_PIXELS = 6.0
+"""θ_E in pixels about which the network works."""
+
+
+class Regress(Stage):
+    """Reads `source` (and whatever else is named), writes the posterior and its centre.
+
+    The network works in pixels; the stage turns them into arcsec. `theta_E` is the posterior
+    median, e1 and e2 the posterior mean.
+    """
+
+    scale: Tensor
+
+    def __init__(
+        self,
+        network: NetworkFactory,
+        bands: tuple[str, ...] = ("g", "r", "i"),
+        images: tuple[str, ...] = ("noisy", "source"),
+        components: int = 4,
+    ) -> None:
+        super().__init__()
+        self.bands, self.images, self.components = tuple(bands), tuple(images), components
+        self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
+        self.writes = (
+            POSTERIOR_LOG_WEIGHT,
+            POSTERIOR_MEAN,
+            POSTERIOR_SCALE_TRIL,
+            THETA_E,
+            E1,
+            E2,
+        )
+        self.network = network(channel_count(len(self.bands), len(self.images)), 10 * components)
+        self.register_buffer("scale", torch.tensor([0.4, 0.2, 0.2]))
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch raw"]:
+        return self.network(channels(batch, self.images)).float()
+
+    def posterior(self, output: Tensor, batch: Batch) -> Mixture:
+        """The mixture over (ln θ_E/arcsec, e1, e2)."""
+        typical = torch.log(TYPICAL_PIXELS * batch["pixel_scale"].float())
+        shift = torch.stack([typical, 0 * typical, 0 * typical], -1)[:, None]
+        return from_raw(output, self.components).affine(self.scale, shift)
+
+    def decode(self, output: Tensor, batch: Batch) -> Batch:
+        mixture = self.posterior(output, batch)
+        e1, e2 = mixture.expectation()[:, 1:].unbind(1)
+        theta_E = mixture.quantile(0.5)[:, 0].exp()
+        return {**mixture.batch(), THETA_E.name: theta_E, E1.name: e1, E2.name: e2}
+
+    def loss(self, output: Tensor, truth: Batch) -> Float[Tensor, " batch"]:
+        return -self.posterior(output, truth).log_prob(true_parameters(truth))
+
+    def select(self, truth: Batch) -> Bool[Tensor, " batch"]:
+        return truth["is_lens"] > 0.5
+
+    def metrics(self, predicted: Batch, truth: Batch) -> dict[str, Float[Tensor, " batch"]]:
+        value = true_parameters(truth)
+        error = torch.stack([predicted[E1.name], predicted[E2.name]], 1) - value[:, 1:]
+        return {
+            "theta_E_relative_error": (predicted[THETA_E.name] / truth[THETA_E.name] - 1).abs(),
+            "ellipticity_error": error.square().sum(1).sqrt(),
+            "posterior_log_prob": Mixture.of(predicted).log_prob(value),
+        }
+
+
+def true_parameters(truth: Batch) -> Float[Tensor, "batch parameter"]:
+    """(ln θ_E/arcsec, e1, e2) of a batch; θ_E below 1e-3″ (non-lenses) counts as 1e-3″."""
+    ln_theta_E = torch.log(truth[THETA_E.name].float().clamp(min=1e-3))
+    return torch.stack([ln_theta_E, truth[E1.name].float(), truth[E2.name].float()], 1)

@@ -1,0 +1,1 @@
+"""Survey images: stamps as users have them, read with their conditions, whatever the layout."""

@@ -1,0 +1,87 @@
+"""Build: from the names in a recipe or a weights file to living parts."""
+
+import importlib
+import inspect
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+import torch
+
+from lensmill.grid import Grid
+from lensmill.physics.surveys import preset
+from lensmill.simulation.grids import Grids
+from lensmill.simulation.observing import Observing
+from lensmill.simulation.simulator import Simulator
+from lensmill.stages.base import Stage
+from lensmill.training.recipe import Part, SimulationRecipe, StageRecipe
+
+BUILT_IN = {
+    "Priors": "lensmill.simulation.population.priors:Priors",
+    "UNet": "lensmill.networks.unet:UNet",
+    "Trunk": "lensmill.networks.trunk:Trunk",
+    "EDSR": "lensmill.networks.edsr:EDSR",
+    "ResNet50": "lensmill.networks.resnet:ResNet50",
+    "Denoise": "lensmill.stages.denoise:Denoise",
+    "Deblend": "lensmill.stages.deblend:Deblend",
+    "Classify": "lensmill.stages.classify:Classify",
+    "Regress": "lensmill.stages.regress:Regress",
+}
+"""Short names; your own parts are named `module:Name`."""
+
+
+def resolve(name: str, trusted: bool) -> Any:
+    """The class called `name`. Only a trusted name (a recipe's) may import foreign modules."""
+    target = BUILT_IN.get(name, name)
+    module, _, attribute = target.partition(":")
+    if not attribute:
+        close = get_close_matches(name, BUILT_IN, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choices: {', '.join(BUILT_IN)}"
+        raise ValueError(f"no part is called {name!r}; {hint} (your own: 'module:Name')")
+    if not trusted and module.split(".")[0] != "lensmill":
+        raise ValueError(f"weights name the foreign part {name!r}; pass trust=True to import it")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"cannot import {target!r}: {error}") from None
+
+
+def make(part: Part, *arguments: Any, trusted: bool = True) -> Any:
+    """`part` with its keywords; ValueError names a keyword its constructor does not take."""
+    target = resolve(part.name, trusted)
+    known = list(inspect.signature(target).parameters)
+    for keyword in part.keywords:
+        if keyword not in known:
+            raise ValueError(f"{part.name} takes no {keyword!r}; it takes: {', '.join(known)}")
+    return target(*arguments, **part.keywords)
+
+
+def build_stage(recipe: StageRecipe, trusted: bool = True) -> Stage:
+    """The stage of a recipe with a network of its own, freshly initialised."""
+    network = partial(_network, recipe.network, trusted)
+    stage: Stage = make(recipe.stage, network, trusted=trusted)
+    return stage
+
+
+def _network(part: Part, trusted: bool, in_channels: int, out_channels: int) -> torch.nn.Module:
+    network: torch.nn.Module = make(part, in_channels, out_channels, trusted=trusted)
+    return network
+
+
+def build_simulator(recipe: SimulationRecipe) -> Simulator:
+    """The simulator of a recipe, on its largest grid at its finest scale."""
+    observing = Observing(
+        preset(recipe.survey),
+        recipe.psf_fwhm,
+        recipe.depth,
+        recipe.band_scatter,
+        recipe.sky_scatter,
+    )
+    grids = build_grids(recipe)
+    return Simulator(make(recipe.population), observing, Grid(grids.largest, grids.pixel_scale[0]))
+
+
+def build_grids(recipe: SimulationRecipe) -> Grids:
+    """The shapes and pixel scales of a recipe; the survey's own scale where none is given."""
+    own = preset(recipe.survey).pixel_scale
+    return Grids(*recipe.shape, recipe.pixel_scale or (own, own))

@@ -1,0 +1,114 @@
+"""Recipe: a TOML file that says what to simulate and what to train; checked all at once."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+Pair = tuple[float, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Part(BaseModel):
+    """An open part: `name` is a class, everything else its keywords (the constructor checks)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+class SimulationRecipe(_Strict):
+    """What is on the sky and how it is observed. A pair is a range to draw from."""
+
+    population: Part = Part(name="Priors")
+    survey: str = "lsst_10year"
+    seed: int = Field(default=1, ge=0)
+    pixel_scale: Pair | None = None
+    """arcsec; None: the survey's own."""
+    shape: tuple[tuple[int, int], tuple[int, int]] = ((64, 64), (64, 64))
+    """Smallest and largest (y, x) of a stamp; each batch draws its own."""
+    psf_fwhm: Pair | None = None
+    depth: Pair | None = None
+    band_scatter: float = Field(default=0.0, ge=0)
+    sky_scatter: float = Field(default=0.0, ge=0)
+
+    @field_validator("pixel_scale", "psf_fwhm", "depth")
+    @classmethod
+    def _ordered(cls, value: Pair | None) -> Pair | None:
+        if value is not None and not 0 < value[0] <= value[1]:
+            raise ValueError("a range needs 0 < low ≤ high")
+        return value
+
+
+class TrainingRecipe(_Strict):
+    """How a stage is trained."""
+
+    steps: int = Field(default=100_000, gt=0)
+    batch: int = Field(default=16, gt=0)
+    learning_rate: float = Field(default=1.5e-3, gt=0)
+    weight_decay: float = Field(default=1e-3, ge=0)
+    warmup: float = Field(default=0.02, ge=0, lt=1)
+    """Share of the training in which the learning rate rises."""
+    ema: float = Field(default=0.998, ge=0, lt=1)
+    clip: float = Field(default=1.0, gt=0)
+    """Largest gradient norm."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+
+
+class StageRecipe(_Strict):
+    """A stage, its network, and the stages whose output it is trained on."""
+
+    stage: Part
+    network: Part
+    upstream: tuple[str, ...] = ()
+    training: TrainingRecipe = TrainingRecipe()
+
+
+class Recipe(_Strict):
+    """Everything a training needs; `stages` in the order of the pipeline."""
+
+    simulation: SimulationRecipe = SimulationRecipe()
+    stages: dict[str, StageRecipe] = {}
+
+
+def parse_recipe(text: str, source: str = "recipe") -> Recipe:
+    """The recipe in a TOML text; ValueError lists every mistake with its path."""
+    try:
+        return Recipe.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{source} is not TOML: {error}") from None
+    except ValidationError as error:
+        lines = [_mistake(item) for item in error.errors()]
+        raise ValueError(f"{source}:\n" + "\n".join(lines)) from None
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a file; see `parse_recipe`."""
+    if not path.is_file():
+        raise ValueError(f"no recipe {path}")
+    return parse_recipe(path.read_text(encoding="utf-8"), str(path))
+
+
+def _mistake(item: Any) -> str:
+    from difflib import get_close_matches
+
+    where = ".".join(str(part) for part in item["loc"])
+    if item["type"] != "extra_forbidden":
+        return f"  {where}: {item['msg']}"
+    names = _known_keys()
+    close = get_close_matches(str(item["loc"][-1]), names, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(names)}"
+    return f"  {where}: no such key{hint}"
+
+
+def _known_keys() -> list[str]:
+    models = (Recipe, SimulationRecipe, StageRecipe, TrainingRecipe)
+    return sorted({name for model in models for name in model.model_fields})
