@@ -1,3 +1,25 @@
-"""lensmill: from survey images to strong-lens models."""
+"""lensmill: from survey images to strong-lens models.
+
+The verbs, each the same here and on the command line: `simulate`, `train`, `evaluate`, `run`,
+`report`, `demo`. They are imported when first used, so `import lensmill` stays light.
+"""
 
 __version__ = "0.1.0"
+
+_VERBS = {
+    "simulate": "lensmill.simulation.simulate",
+    "train": "lensmill.training.train",
+    "evaluate": "lensmill.evaluation.evaluate",
+    "run": "lensmill.survey.run",
+    "report": "lensmill.evaluation.report",
+    "demo": "lensmill.survey.demo",
+}
+__all__ = ["__version__", *_VERBS]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _VERBS:
+        raise AttributeError(f"module 'lensmill' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_VERBS[name]), name)

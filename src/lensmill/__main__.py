@@ -1,0 +1,5 @@
+"""`python -m lensmill` is `lensmill`."""
+
+from lensmill.cli import app
+
+app()

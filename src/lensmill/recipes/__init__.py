@@ -1,0 +1,1 @@
+"""The shipped recipes: whole, commented, each run by a test."""

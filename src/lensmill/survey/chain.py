@@ -1,0 +1,76 @@
+"""Chain: the trained stages of a folder, and what they were trained on."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lensmill.provenance import digest, file_digest
+from lensmill.stages.pipeline import Pipeline
+from lensmill.training.checkpoint import load_stage
+from lensmill.weights import FOLDER
+
+ORDER = ("denoise", "deblend", "classify", "regress")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A pipeline from `noisy`, the digest of each weights file, and the range it was trained on."""
+
+    pipeline: Pipeline
+    digests: dict[str, str]
+    trained_on: dict[str, Any]  # the simulation part of the recipe
+
+    @property
+    def digest(self) -> str:
+        """One digest of all weights."""
+        return digest(json.dumps(self.digests, sort_keys=True).encode())
+
+    def unusual(self, shape: tuple[int, int], pixel_scale: float, fwhm: list[float]) -> list[str]:
+        """Flags for conditions outside the training's range (5 % tolerance)."""
+        flags = []
+        scales = self.trained_on.get("pixel_scale")
+        seeing = self.trained_on.get("psf_fwhm")
+        shapes = self.trained_on.get("shape")
+        if scales and not _within([pixel_scale], scales):
+            flags.append("pixel_scale_outside_training")
+        if seeing and not _within(fwhm, seeing):
+            flags.append("seeing_outside_training")
+        if shapes and not all(
+            _within([side], pair)
+            for side, pair in zip(shape, zip(*shapes, strict=True), strict=True)
+        ):
+            flags.append("stamp_size_outside_training")
+        return flags
+
+
+def load_chain(folder: Path | None = None, trust: bool = False) -> Chain:
+    """The chain in a folder of weights (default: the shipped one), in the pipeline's order.
+
+    ValueError where the folder holds none of denoise, deblend, classify, regress, or their bands
+    differ.
+    """
+    folder = FOLDER if folder is None else folder
+    paths = {name: folder / f"{name}.safetensors" for name in ORDER}
+    found = {name: path for name, path in paths.items() if path.is_file()}
+    if not found:
+        raise ValueError(
+            f"no weights in {folder}: expected {', '.join(p.name for p in paths.values())}"
+        )
+    pipeline = Pipeline([load_stage(path, trust) for path in found.values()])
+    digests = {name: file_digest(path) for name, path in found.items()}
+    return Chain(pipeline.eval(), digests, _trained_on(next(iter(found.values()))))
+
+
+def _trained_on(weights: Path) -> dict[str, Any]:
+    card = weights.with_suffix(".json")
+    if not card.is_file():
+        return {}
+    simulation: dict[str, Any] = (
+        json.loads(card.read_text()).get("recipe", {}).get("simulation", {})
+    )
+    return simulation
+
+
+def _within(values: list[float], pair: tuple[float, float]) -> bool:
+    return all(0.95 * pair[0] <= value <= 1.05 * pair[1] for value in values)
