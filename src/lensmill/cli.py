@@ -44,9 +44,9 @@ def run(
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("lensmill-run"),
     bands: Annotated[str, typer.Option(help="Bands, blue to red.")] = "g,r,i",
     survey: Annotated[str | None, typer.Option(help="Preset for what files do not say.")] = None,
-    pixel_scale: Annotated[float | None, typer.Option(help="arcsec, if files do not say.")] = None,
+    pixel_scale: Annotated[float | None, typer.Option(help="arcsec; goes before what files say.")] = None,
     psf_fwhm: Annotated[
-        str | None, typer.Option(help="arcsec per band, e.g. 0.8,0.75,0.7.")
+        str | None, typer.Option(help="arcsec per band, goes before files.")
     ] = None,
     hdus: Annotated[str | None, typer.Option(help="HDU number of each band, e.g. 1,3,5.")] = None,
     weights: Annotated[Path | None, typer.Option(help="A folder of weights.")] = None,

@@ -25,6 +25,9 @@ KIND_OF_WORD = {word: kind for kind, words in KINDS.items() for word in words}
 
 _GENERIC = ("primary", "compressed")
 _SEPARATOR = r"[_.\-]"
+_PSF_ANYWHERE = re.compile(
+    rf"(.*?){_SEPARATOR}?(?<![a-z])psf(?![a-z]){_SEPARATOR}?(.*)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,12 @@ def stem(path: Path) -> str:
 
 
 def match_band(text: str, bands: tuple[str, ...]) -> str | None:
-    """The one of `bands` (else of the common ones) that `text` names: "HSC-G", "i DECam SDSS"."""
-    words = re.split(r"[^a-z0-9]+", text.strip().lower())
-    names = {band.lower(): band for band in COMMON_BANDS + bands}
-    for name in (text.strip().lower(), words[0], words[-1]):
-        if name in names:
-            return names[name]
-    return None
+    """The one of `bands` that `text` names ("HSC-G", "i DECam SDSS"); a common one if bare."""
+    whole = text.strip().lower()
+    words = re.split(r"[^a-z0-9]+", whole)
+    asked = {band.lower(): band for band in bands}
+    names = (asked[name] for name in (whole, words[0], words[-1]) if name in asked)
+    return next(names, whole if whole in COMMON_BANDS else None)
 
 
 def file_label(path: Path, bands: tuple[str, ...]) -> Label:
@@ -63,7 +65,7 @@ def file_label(path: Path, bands: tuple[str, ...]) -> Label:
         return Label(match["id"] or "", band, KIND_OF_WORD[word.lower()])
     if match := _companion_name().fullmatch(name):
         return Label(match["id"], None, KIND_OF_WORD[match["kind"].lower()])
-    if match := re.fullmatch(rf"(.*?){_SEPARATOR}?psf{_SEPARATOR}?(.*)", name, re.IGNORECASE):
+    if match := _PSF_ANYWHERE.fullmatch(name):
         return Label("_".join(filter(None, match.groups())), None, "psf")
     return Label(name, None, "image")
 
@@ -113,7 +115,7 @@ def header_bands(header: Mapping[str, Any], count: int, bands: tuple[str, ...]) 
     for key in ("BANDS", "BAND", "FILTER"):
         if isinstance(text := header.get(key), str) and text.strip():
             names = [text] if count == 1 else split_bands(text, count)
-            return [_band_or_text(name, bands) for name in names]
+            return [_band_or_text(name, bands) for name in names] or [None] * count
     return [None] * count
 
 

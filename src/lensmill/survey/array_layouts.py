@@ -1,0 +1,166 @@
+"""Array layouts: HDF5, .npy and .npz files of (object, band, y, x) or (band, y, x)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import h5py
+import numpy as np
+
+from lensmill.survey.labels import match_band, split_bands
+from lensmill.survey.raw import RawBand, RawStamp, as_array, as_variance, require_same_shape
+from lensmill.survey.reading import Entry, Reading, StampError
+from lensmill.survey.sidecar import read_sidecar
+
+IMAGES = ("image", "noisy")
+NOISE = ("variance", "rms", "weight")
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """Named arrays of a file, and its attributes and sidecar under the same names."""
+
+    source: str
+    values: dict[str, Any]
+
+    @property
+    def image(self) -> Any:
+        """The array of images, 3-D or 4-D."""
+        image = next((self.values[name] for name in IMAGES if name in self.values), None)
+        if image is None:
+            have = ", ".join(self.values) or "nothing"
+            raise StampError(
+                "no_image", f"{self.source}: no 'image' or 'noisy' in it; it has {have}"
+            )
+        if len(image.shape) not in (3, 4):
+            raise StampError(
+                "bad_shape",
+                f"{self.source}: images are (object, band, y, x) or (band, y, x), "
+                f"not {len(image.shape)}-D",
+            )
+        return image
+
+    def names(self, reading: Reading) -> tuple[tuple[str, ...], str]:
+        """Bands of the file in its own order, and what named them."""
+        count = self.image.shape[-3]
+        if "bands" in self.values:
+            return self._given_names(count, reading), "file or sidecar"
+        if count == len(reading.bands):
+            return reading.bands, "position"
+        raise StampError(
+            "ambiguous_bands",
+            f"{self.source}: {count} bands and no 'bands' in the file or a sidecar .json or .toml; "
+            f"asked for {', '.join(reading.bands)}",
+        )
+
+    def _given_names(self, count: int, reading: Reading) -> tuple[str, ...]:
+        given = self.values["bands"]
+        single = isinstance(given, str | bytes)
+        texts = split_bands(_text(given), count) if single else [_text(band) for band in given]
+        if len(texts) != count:
+            raise StampError(
+                "bad_sidecar", f"{self.source}: bands {given!r} name not the {count} in it"
+            )
+        return tuple(match_band(text, reading.bands) or text for text in texts)
+
+    def number(self, name: str, index: int, band: int) -> float | None:
+        """`name` of object `index`: a number, one per band, or one per object and band."""
+        if name not in self.values:
+            return None
+        value = as_array(self.values[name][index] if self._per_object(name) else self.values[name])
+        return float(value if value.ndim == 0 else value[band])
+
+    def _per_object(self, name: str) -> bool:
+        shape = np.shape(self.values[name])
+        return len(shape) == 2 or (name == "pixel_scale" and len(shape) == 1)
+
+    def kernel(self, index: int, band: int) -> Any:
+        """PSF image (v, u) from (band, v, u) or (object, band, v, u), if there is any."""
+        if "psf" not in self.values:
+            return None
+        psf = self.values["psf"]
+        return as_array(psf[index, band] if len(psf.shape) == 4 else psf[band])
+
+    def name(self, entry: Entry, index: int, count: int) -> str:
+        """The object's own id, or the file's name and a number."""
+        if "ids" in self.values:
+            return _text(self.values["ids"][index])
+        return f"{entry.id}_{index:0{len(str(count - 1))}d}"
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def read_arrays(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
+    """The objects of an array file."""
+    with _opened(entry) as file:
+        image = file.image
+        names, how = file.names(reading)
+        if absent := [band for band in reading.bands if band not in names]:
+            raise StampError(
+                "missing_band",
+                f"{entry.source}: no band {', '.join(absent)}; it has {', '.join(names)}",
+            )
+        order = [names.index(band) for band in reading.bands]
+        count = image.shape[0] if image.ndim == 4 else 1
+        for index in range(count):
+            bands = tuple(_raw_band(file, index, band) for band in order)
+            scale = file.number("pixel_scale", index, 0)
+            name = file.name(entry, index, count) if image.ndim == 4 else entry.id
+            yield RawStamp(name, entry.source, bands, how, names, scale)
+
+
+def _raw_band(file: ArrayFile, index: int, band: int) -> RawBand:
+    where = (index, band) if file.image.ndim == 4 else (band,)
+    kind = next((kind for kind in NOISE if kind in file.values), None)
+    return RawBand(
+        as_array(file.image[where]),
+        None if kind is None else as_variance(kind, _noise(file, kind)[where]),
+        file.kernel(index, band),
+        sky_sigma=file.number("sky_sigma", index, band),
+        psf_fwhm=file.number("psf_fwhm", index, band),
+    )
+
+
+def _noise(file: ArrayFile, kind: str) -> Any:
+    noise = file.values[kind]
+    require_same_shape(file.source, {"image": file.image.shape, kind: noise.shape})
+    return noise
+
+
+@contextmanager
+def _opened(entry: Entry) -> Iterator[ArrayFile]:
+    path = entry.files[0]
+    sidecar = read_sidecar(path)
+    if path.suffix.lower() == ".npy":
+        yield ArrayFile(entry.source, {"image": _numpy(path), **sidecar})
+    elif path.suffix.lower() == ".npz":
+        with _numpy(path) as arrays:
+            yield ArrayFile(entry.source, {**arrays, **sidecar})
+    else:
+        with _hdf5(path) as file:
+            yield ArrayFile(entry.source, {**file.attrs, **file, **sidecar})
+
+
+def _numpy(path: Path) -> Any:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise StampError("not_array", f"{path.name}: not a numpy file ({error})") from None
+
+
+def _hdf5(path: Path) -> Any:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise StampError("not_array", f"{path.name}: not an HDF5 file ({error})") from None
+
+
+def count_in_array(entry: Entry) -> int:
+    """Number of objects in the array."""
+    with _opened(entry) as file:
+        return file.image.shape[0] if file.image.ndim == 4 else 1

@@ -1,0 +1,257 @@
+"""Stamps: the objects of a folder, one by one, as images with their conditions.
+
+for entry in find_objects(Path("cutouts"), Reading(bands=("g", "r", "i"))):
+    for stamp in read(entry, Reading()): ...
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from lensmill.survey.array_layouts import count_in_array, read_arrays
+from lensmill.survey.celestial import Celestial, celestial
+from lensmill.survey.fits_layouts import count_in_cubes, read_band_cubes, read_object
+from lensmill.survey.listing import ARRAYS, BAND_CUBES, list_entries
+from lensmill.survey.prepare import find_fwhm, prepare
+from lensmill.survey.raw import RawStamp, require_same_shape
+from lensmill.survey.reading import Entry, Reading, StampError
+
+__all__ = [
+    "MIN_SIDE",
+    "Description",
+    "Entry",
+    "Reading",
+    "Stamp",
+    "Unreadable",
+    "count_objects",
+    "describe",
+    "find_objects",
+    "read",
+]
+
+MIN_SIDE = 16
+"""Pixels. Smaller stamps hold too little sky to know its noise."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """One object as it was read: images in their own unit, and what is known about them."""
+
+    id: str
+    bands: tuple[str, ...]  # the bands asked for, in the asked order
+    image: NDArray[np.float32]  # (band, y, x), finite: bad pixels are filled
+    bad: NDArray[np.bool_]  # (band, y, x), pixels that were NaN or masked and are filled
+    sky_sigma: NDArray[np.float32]  # (band,), image units: noise of empty sky per pixel
+    psf_fwhm: NDArray[np.float32]  # (band,), arcsec
+    pixel_scale: float  # arcsec
+    flags: tuple[str, ...]  # what was estimated, assumed or done, for one band or more
+    wcs_header: fits.Header | None  # celestial WCS of the image, if any
+    ra: float | None  # degrees, of the stamp's centre, from the WCS
+    dec: float | None
+    source: str  # file name it came from, relative to the folder
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An object that could not be read, and why."""
+
+    id: str
+    source: str
+    reason: str  # a sentence that names the file and what is wrong
+    flag: str  # a machine word
+
+
+@dataclass(frozen=True)
+class Description:
+    """How the objects of one layout are read, shown on the first that can be."""
+
+    layout: str
+    objects: int
+    example: str  # file name
+    bands_found: tuple[str, ...] = ()
+    bands_from: str = ""  # EXTNAME, header, file name, position, HDU number, ...
+    shape: tuple[int, int] | None = None  # (y, x)
+    pixel_scale: float | None = None  # arcsec
+    variance_found: bool = False
+    psf_found: bool = False
+    flags: tuple[str, ...] = ()
+    problem: str = ""  # why the example cannot be read
+
+    def __str__(self) -> str:
+        """A few lines for people."""
+        head = f"{self.objects} × {self.layout}, such as {self.example}"
+        if self.problem or self.shape is None:
+            return f"{head}\n  cannot be read: {self.problem}"
+        found = {True: "found", False: "not found"}
+        lines = (
+            head,
+            f"bands: {', '.join(self.bands_found)}, by {self.bands_from}",
+            f"shape: {self.shape[0]}×{self.shape[1]} pixels (y×x) of {self.pixel_scale:.4g}″",
+            f"noise map: {found[self.variance_found]}; PSF image: {found[self.psf_found]}",
+            f"flags: {', '.join(self.flags) or 'none'}",
+        )
+        return "\n  ".join(lines)
+
+
+def find_objects(path: Path, reading: Reading) -> list[Entry]:
+    """The entries of a folder (or one file), from their names alone; `count_objects` of each.
+
+    ValueError where there is no such path or nothing in it that looks like images.
+    """
+    return list_entries(path, reading)
+
+
+def count_objects(entry: Entry) -> int:
+    """Number of objects in `entry`: 1 but for cubes and array files, which are opened for it.
+
+    1 also where that fails: reading it gives one Unreadable.
+    """
+    counts = {ARRAYS: count_in_array, BAND_CUBES: count_in_cubes}
+    try:
+        return counts[entry.layout](entry) if entry.layout in counts else 1
+    except Exception:
+        return 1
+
+
+def read(entry: Entry, reading: Reading) -> Iterator[Stamp | Unreadable]:
+    """The objects of `entry`; what is wrong with one becomes an Unreadable, never an exception."""
+    try:
+        for raw in _raw_stamps(entry, reading):
+            yield _finished(raw, reading)
+    except Exception as error:  # files of others fail in every way there is
+        yield _unreadable(entry.id, entry.source, error)
+
+
+def _raw_stamps(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
+    if entry.layout == ARRAYS:
+        yield from read_arrays(entry, reading)
+    elif entry.layout == BAND_CUBES:
+        yield from read_band_cubes(entry, reading)
+    else:
+        yield read_object(entry, reading)
+
+
+def _finished(raw: RawStamp, reading: Reading) -> Stamp | Unreadable:
+    try:
+        return _stamp(raw, reading)
+    except Exception as error:
+        return _unreadable(raw.id, raw.source, error)
+
+
+def _unreadable(name: str, source: str, error: Exception) -> Unreadable:
+    if isinstance(error, StampError):
+        return Unreadable(name, source, str(error), error.flag)
+    reason = f"{source}: {type(error).__name__}: {error}".splitlines()[0]
+    return Unreadable(name, source, reason, "unreadable")
+
+
+def _stamp(raw: RawStamp, reading: Reading) -> Stamp:
+    """`raw` with everything that the files do not say estimated or assumed."""
+    _check_shapes(raw, reading.bands)
+    sky = _agreeing_celestial(raw, reading.bands)
+    pixel_scale, flags = _pixel_scale(raw, sky, reading)
+    flags += ("bands_by_position",) if raw.bands_from == "position" else ()
+    named = list(zip(reading.bands, raw.bands, strict=True))
+    prepared = [prepare(band, f"{raw.source}, band {name}") for name, band in named]
+    widths = [find_fwhm(band, name, pixel_scale, reading) for name, band in named]
+    every = (flags, *(band.flags for band in prepared), *(words for _, words in widths))
+    return Stamp(
+        id=raw.id,
+        bands=reading.bands,
+        image=np.stack([band.image for band in prepared]).astype(np.float32),
+        bad=np.stack([band.bad for band in prepared]),
+        sky_sigma=np.array([band.sky_sigma for band in prepared], np.float32),
+        psf_fwhm=np.array([width for width, _ in widths], np.float32),
+        pixel_scale=pixel_scale,
+        flags=tuple(sorted({word for words in every for word in words})),
+        wcs_header=sky.header if sky else None,
+        ra=sky.ra if sky else None,
+        dec=sky.dec if sky else None,
+        source=raw.source,
+    )
+
+
+def _check_shapes(raw: RawStamp, names: tuple[str, ...]) -> None:
+    images = {name: band.image.shape for name, band in zip(names, raw.bands, strict=True)}
+    noise = {
+        f"noise map of {name}": band.variance.shape
+        for name, band in zip(names, raw.bands, strict=True)
+        if band.variance is not None
+    }
+    require_same_shape(raw.source, images | noise)
+    y, x = raw.bands[0].image.shape
+    if min(y, x) < MIN_SIDE:
+        raise StampError(
+            "too_small", f"{raw.source}: {y}×{x} pixels (y×x); {MIN_SIDE}×{MIN_SIDE} are needed"
+        )
+
+
+def _agreeing_celestial(raw: RawStamp, names: tuple[str, ...]) -> Celestial | None:
+    """The first WCS among the bands; StampError where two bands have unlike pixels."""
+    y, x = raw.bands[0].image.shape
+    every = {
+        name: sky
+        for name, band in zip(names, raw.bands, strict=True)
+        if (sky := celestial(band.header, (y, x))) is not None
+    }
+    scales = {name: sky.pixel_scale for name, sky in every.items()}
+    if scales and max(scales.values()) > 1.01 * min(scales.values()):
+        listed = ", ".join(f"{name} {scale:.4f}″" for name, scale in scales.items())
+        raise StampError("scale_mismatch", f"{raw.source}: bands of different pixels: {listed}")
+    return next(iter(every.values()), None)
+
+
+def _pixel_scale(
+    raw: RawStamp, sky: Celestial | None, reading: Reading
+) -> tuple[float, tuple[str, ...]]:
+    """arcsec: given, from the WCS, stated by the file, or the survey's."""
+    if reading.pixel_scale is not None:
+        return reading.pixel_scale, ("pixel_scale_given",)
+    if sky is not None:
+        return sky.pixel_scale, ()
+    if raw.pixel_scale is not None:
+        return raw.pixel_scale, ()
+    if reading.survey is not None:
+        return reading.survey.pixel_scale, ("pixel_scale_assumed",)
+    raise StampError(
+        "no_pixel_scale", f"{raw.source}: no WCS in its header; give pixel_scale or a survey"
+    )
+
+
+def describe(path: Path, reading: Reading) -> list[Description]:
+    """One Description for each layout in `path`; ValueError as in `find_objects`."""
+    entries = sorted(find_objects(path, reading), key=lambda entry: entry.layout)
+    groups = groupby(entries, key=lambda entry: entry.layout)
+    return [_described(layout, list(group), reading) for layout, group in groups]
+
+
+def _described(layout: str, entries: list[Entry], reading: Reading) -> Description:
+    """On the first of a few entries that can be read, else on the first."""
+    objects = sum(count_objects(entry) for entry in entries)
+    tried = [_example(layout, objects, entry, reading) for entry in entries[:5]]
+    return next((example for example in tried if not example.problem), tried[0])
+
+
+def _example(layout: str, objects: int, entry: Entry, reading: Reading) -> Description:
+    first = next(read(entry, reading), None)
+    if not isinstance(first, Stamp):
+        reason = first.reason if first else f"{entry.source}: no object in it"
+        return Description(layout, objects, entry.source, problem=reason)
+    raw = next(_raw_stamps(entry, reading))
+    return Description(
+        layout,
+        objects,
+        entry.source,
+        raw.bands_found,
+        raw.bands_from,
+        (first.image.shape[1], first.image.shape[2]),
+        first.pixel_scale,
+        all(band.variance is not None for band in raw.bands),
+        all(band.psf is not None for band in raw.bands),
+        first.flags,
+    )

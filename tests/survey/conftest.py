@@ -1,0 +1,46 @@
+"""Weights that know nothing but fit, and small folders of stamps."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from lensmill.grid import Grid
+from lensmill.physics.surveys import LSST_10YEAR
+from lensmill.simulation.observing import Observing
+from lensmill.simulation.population.priors import Priors
+from lensmill.simulation.simulator import Simulator
+from lensmill.survey.demo import write_stamps
+from lensmill.training.build import build_stage
+from lensmill.training.checkpoint import save_stage
+from lensmill.training.recipe import parse_recipe
+
+RECIPES = Path(__file__).parents[2] / "src/lensmill/recipes"
+
+
+def write_weights(folder: Path, bands: tuple[str, ...] = ("g", "r", "i")) -> Path:
+    """Untrained stages of smoke.toml, with cards."""
+    torch.manual_seed(0)
+    recipe = parse_recipe((RECIPES / "smoke.toml").read_text())
+    for name, stage_recipe in recipe.stages.items():
+        part = stage_recipe.stage.model_copy(update={"bands": bands})
+        changed = stage_recipe.model_copy(update={"stage": part})
+        save_stage(folder / f"{name}.safetensors", build_stage(changed), changed)
+        card = {"recipe": recipe.model_dump(mode="json")}
+        (folder / f"{name}.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of untrained weights for g, r, i."""
+    return write_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture
+def stamps(tmp_path: Path) -> Path:
+    """A folder of five simulated stamps, 37×41 pixels."""
+    simulator = Simulator(Priors(), Observing(LSST_10YEAR), Grid((37, 41), 0.2))
+    write_stamps(tmp_path / "stamps", simulator(5, torch.arange(5)), ("g", "r", "i"))
+    return tmp_path / "stamps"

@@ -1,0 +1,75 @@
+"""The command line: one message for a mistake, documented exit codes, nothing undocumented."""
+
+from pathlib import Path
+
+import pytest
+from lensmill.cli import app
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parents[1]
+
+
+def invoke(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_every_verb_has_help_and_a_function():
+    import lensmill
+
+    for command in app.registered_commands:
+        name = command.callback.__name__
+        assert invoke(name, "--help").exit_code == 0
+        assert callable(getattr(lensmill, name))
+
+
+def test_every_verb_is_in_the_readme():
+    text = (ROOT / "README.md").read_text()
+    for command in app.registered_commands:
+        assert command.callback.__name__ in text
+
+
+def test_an_empty_folder_is_exit_code_1(tmp_path):
+    result = invoke("run", tmp_path, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "no images" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_typo_in_a_recipe_is_named(tmp_path):
+    (tmp_path / "my.toml").write_text("[simulation]\npixel_scal = [0.2, 0.2]\n")
+    result = invoke("train", "--recipe", tmp_path / "my.toml", "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "simulation.pixel_scal: no such key; did you mean 'pixel_scale'?" in result.output
+
+
+def test_an_unknown_survey_names_the_choices(tmp_path):
+    result = invoke("run", tmp_path, "--survey", "sdss")
+    assert result.exit_code == 1
+    assert "lsst_10year" in result.output
+
+
+@pytest.mark.parametrize("option", ["--psf-fwhm", "--hdus"])
+def test_numbers_that_are_none(tmp_path, option):
+    result = invoke("run", tmp_path, option, "a,b")
+    assert result.exit_code == 1
+    assert "comma-separated" in result.output
+
+
+def test_an_unknown_split(tmp_path):
+    result = invoke("simulate", tmp_path / "data", "--split", "holdout")
+    assert result.exit_code == 1
+    assert "train, validation, test" in result.output
+
+
+def test_simulate_then_train_a_step_from_shards(tmp_path):
+    text = (ROOT / "src/lensmill/recipes/smoke.toml").read_text().replace("steps = 150", "steps = 2")
+    (tmp_path / "r.toml").write_text(text)
+    data, out = tmp_path / "data", tmp_path / "out"
+    simulated = invoke("simulate", data, "--recipe", tmp_path / "r.toml", "--count", 16, "--shard", 8)
+    assert simulated.exit_code == 0, simulated.output
+    trained = invoke(
+        "train", "denoise", "--recipe", tmp_path / "r.toml", "--shards", data, "--out", out
+    )
+    assert trained.exit_code == 0, trained.output
+    assert (out / "denoise.safetensors").is_file()
+    assert (out / "denoise.json").is_file()
