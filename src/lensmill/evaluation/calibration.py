@@ -1,0 +1,86 @@
+"""Calibration: are stated probabilities the frequencies with which things happen?
+
+A probability integral transform (PIT) is the posterior probability below the truth. Truths drawn
+from their posteriors have uniform PITs (Dawid 1984).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_expit
+
+from lensmill.quantities import Batch
+from lensmill.stages.posterior import Mixture
+from lensmill.stages.regress import true_parameters
+
+Column = NDArray[np.float64]
+
+
+def pit(predicted: Batch, truth: Batch) -> Float[np.ndarray, "batch parameter"]:
+    """PIT of (ln θ_E, e1, e2) under the posterior that `predicted` carries."""
+    below = Mixture.of(predicted).cdf(true_parameters(truth))
+    return below.double().cpu().numpy()
+
+
+def coverage(pit: Float[np.ndarray, " example"], level: float) -> float:
+    """Share of truths inside the central interval of probability `level`; NaN of no example."""
+    if len(pit) == 0:
+        return float("nan")
+    return float((np.abs(pit - 0.5) <= level / 2).mean())
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Predicted probability against observed frequency, in bins of predicted probability."""
+
+    predicted: Column  # mean of each bin; NaN of an empty one
+    observed: Column  # share of positives in each bin; NaN of an empty one
+    count: NDArray[np.int64]
+
+    @property
+    def expected_error(self) -> float:
+        """Expected calibration error: mean |observed − predicted|, weighted by bin counts."""
+        gap = np.abs(self.observed - self.predicted)
+        return float(np.nansum(gap * self.count) / max(self.count.sum(), 1))
+
+
+def reliability(
+    probability: Float[np.ndarray, " example"],
+    label: Bool[np.ndarray, " example"],
+    bins: int = 10,
+) -> Reliability:
+    """The reliability curve in `bins` equal bins of [0, 1]."""
+    place = np.minimum((probability * bins).astype(np.int64), bins - 1)
+    count = np.bincount(place, minlength=bins)
+    sums = (np.bincount(place, weight, bins) for weight in (probability, label.astype(float)))
+    with np.errstate(invalid="ignore"):
+        predicted, observed = (total / count for total in sums)
+    return Reliability(predicted, observed, count)
+
+
+def expected_calibration_error(
+    probability: Float[np.ndarray, " example"],
+    label: Bool[np.ndarray, " example"],
+    bins: int = 10,
+) -> float:
+    """Mean |observed − predicted| over the bins of a reliability curve, weighted by counts."""
+    return reliability(probability, label, bins).expected_error
+
+
+def fit_temperature(
+    logit: Float[np.ndarray, " example"], label: Bool[np.ndarray, " example"]
+) -> float:
+    """T in [1/20, 20] for which sigmoid(logit / T) is the likeliest (Guo+ 2017, §4.2).
+
+    For `Classify.temperature`: fit it on the validation split, never on the test split.
+    """
+    signed = np.where(label, logit, -logit).astype(np.float64)
+
+    def surprise(ln_temperature: float) -> float:
+        return -float(log_expit(signed * np.exp(-ln_temperature)).mean())
+
+    bounds = (-np.log(20.0), np.log(20.0))
+    return float(np.exp(minimize_scalar(surprise, bounds=bounds, method="bounded").x))

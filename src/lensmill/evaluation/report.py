@@ -1,0 +1,150 @@
+"""Report: the page of a survey run or of an evaluation, one file that needs nothing else."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lensmill.evaluation.gallery import controls, failures, gallery, legend
+from lensmill.evaluation.page import details, document, facts, heading, save, table, text
+
+CATALOGUE, EVALUATION = "catalogue.parquet", "evaluation.json"
+LIKELY = 0.5
+"""p_lens above which the summary counts an object as a likely lens."""
+
+
+def report(run: Path, out: Path | None = None, limit: int = 500) -> Path:
+    """Write the page of the folder `run`; returns its path (`run`/report.html by default).
+
+    Of a survey run, the `limit` objects likeliest to be lenses are shown. ValueError where `run`
+    holds neither a catalogue nor an evaluation.
+    """
+    out = run / "report.html" if out is None else out
+    if (run / EVALUATION).is_file():
+        return save(out, _evaluation_page(run))
+    if (run / CATALOGUE).is_file():
+        return save(out, _run_page(run, limit))
+    raise ValueError(f"{run} holds no {CATALOGUE} of a run and no {EVALUATION} of an evaluation")
+
+
+def _run_page(run: Path, limit: int) -> str:
+    settings = _json(run / "run.json") if (run / "run.json").is_file() else {}
+    good, failed = _split(_catalogue(run / CATALOGUE))
+    shown = good.slice(0, limit).to_pylist()
+    name = run.resolve().name
+    body = [
+        heading(name, "survey run", settings),
+        facts(_run_facts(good, failed, settings)),
+        legend(),
+        controls() if shown else "",
+        _note(len(shown), good.num_rows),
+        gallery(run, shown),
+        _failed_section(failed, limit),
+        details("Settings and provenance", settings),
+    ]
+    return document(f"{name} – lensmill", "\n".join(body))
+
+
+def _evaluation_page(run: Path) -> str:
+    summary = _json(run / EVALUATION)
+    provenance = summary.get("provenance", {})
+    figures = {
+        name: each for name, each in summary.items() if isinstance(each, dict) and "value" in each
+    }
+    name = run.resolve().name
+    rows = [
+        (name.replace("_", " "), _figure(each.get("value")), _error(each), each.get("n", ""))
+        for name, each in figures.items()
+    ]
+    body = [
+        heading(name, "evaluation on simulated systems", provenance),
+        "<p class='dim'>Errors are bootstrap standard errors; n is the number of systems. Image "
+        "errors are root mean squares in units of sky noise.</p>",
+        table(("figure", "value", "± error", "n"), rows),
+        details("Settings and provenance", provenance),
+    ]
+    return document(f"{name} – lensmill", "\n".join(body))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no JSON object")
+    return content
+
+
+def _catalogue(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is not Parquet: {error}") from None
+
+
+def _split(catalogue: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """What was processed, likeliest lenses first, and what failed."""
+    if "reason" not in catalogue.column_names:
+        good, failed = catalogue, catalogue.slice(0, 0)
+    else:
+        fine = pc.is_null(catalogue["reason"])
+        good, failed = catalogue.filter(fine), catalogue.filter(pc.invert(fine))
+    if "p_lens" in good.column_names:
+        good = good.sort_by([("p_lens", "descending")])
+    return good, failed
+
+
+def _run_facts(good: pa.Table, failed: pa.Table, settings: dict[str, Any]) -> list[tuple[str, str]]:
+    p = good["p_lens"].drop_null() if "p_lens" in good.column_names else pa.chunked_array([[]])
+    pairs = [
+        ("objects", f"{good.num_rows + failed.num_rows:,}"),
+        ("failed", f"{failed.num_rows:,}"),
+    ]
+    if len(p):
+        middle = pc.quantile(p, 0.5)[0].as_py()
+        likely = pc.sum(pc.greater(p, LIKELY)).as_py()
+        pairs += [("median p_lens", f"{middle:.3f}"), (f"p_lens > {LIKELY}", f"{likely:,}")]
+    weights = settings.get("weights_digest") or settings.get("weights")
+    return pairs + ([("weights", _weights(weights))] if weights else [])
+
+
+def _weights(weights: Any) -> str:
+    if isinstance(weights, dict):
+        return ", ".join(f"{name} {str(digest)[:8]}" for name, digest in weights.items())
+    return str(weights)
+
+
+def _note(shown: int, total: int) -> str:
+    if shown == total:
+        return ""
+    return (
+        f"<p class='dim'>Here are the {shown:,} likeliest lenses of {total:,} objects; all are in "
+        f"{CATALOGUE}.</p>"
+    )
+
+
+def _failed_section(failed: pa.Table, limit: int) -> str:
+    """Reasons with their counts, and the objects."""
+    if failed.num_rows == 0:
+        return ""
+    counts = pc.value_counts(failed["reason"]).to_pylist()
+    counts.sort(key=lambda each: -each["counts"])
+    reasons = "".join(f"<li>{each['counts']:,} × {text(each['values'])}</li>" for each in counts)
+    return (
+        f"<section><h2>Failed: {failed.num_rows:,}</h2><ul class='reasons'>{reasons}</ul>"
+        f"{failures(failed.slice(0, limit).to_pylist())}</section>"
+    )
+
+
+def _figure(value: Any) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _error(figure: dict[str, Any]) -> str:
+    error = figure.get("error")
+    return "–" if error is None or not math.isfinite(error) else f"{error:.2g}"

@@ -1,0 +1,165 @@
+"""The whole evaluation with untrained stages: what it writes, and what it says of it."""
+
+import json
+import math
+from importlib import resources
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from lensmill.evaluation.evaluate import STAGES, evaluate
+from lensmill.evaluation.summary import figure, summarise
+from lensmill.evaluation.table import relative_exposure
+from lensmill.physics.surveys import preset
+from lensmill.provenance import file_digest
+from lensmill.training.build import build_stage
+from lensmill.training.checkpoint import save_stage
+from lensmill.training.recipe import parse_recipe
+
+COUNT = 10
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    text = resources.files("lensmill.recipes").joinpath("smoke.toml").read_text(encoding="utf-8")
+    return parse_recipe(text)
+
+
+@pytest.fixture(scope="module")
+def weights(recipe, tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights")
+    for name in STAGES:
+        stage = recipe.stages[name]
+        save_stage(folder / f"{name}.safetensors", build_stage(stage), stage)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evaluation(recipe, weights, tmp_path_factory):
+    out, lines = tmp_path_factory.mktemp("evaluation"), []
+    summary = evaluate(
+        weights,
+        recipe,
+        out,
+        count=COUNT,
+        batch=4,
+        baseline=5,
+        report=lambda share, line: lines.append((share, line)),
+    )
+    return out, summary, lines
+
+
+def test_there_is_one_row_per_example(evaluation):
+    table = pq.read_table(evaluation[0] / "evaluation.parquet").to_pydict()
+    assert len(table["index"]) == len(set(table["index"])) == COUNT
+    assert np.isfinite(table["source_error_baseline"]).tolist() == [True] * 5 + [False] * 5
+    assert np.isfinite(table["source_error_chained"]).all()
+    lens = np.array(table["is_lens"])
+    assert (np.isfinite(table["e1_pit"]) == lens).all()
+    assert (np.array(table["theta_E_16"]) < np.array(table["theta_E_84"])).all()
+    assert set(zip(table["shape_y"], table["shape_x"], strict=True)) != {(36, 36)}
+
+
+def test_the_summary_is_what_was_written(evaluation, weights):
+    out, summary, _ = evaluation
+    written = json.loads((out / "evaluation.json").read_text())
+    assert written["accuracy"] == summary["accuracy"]
+    assert written["auroc"]["n"] == COUNT
+    assert written["deblend_error_chained_median"]["n"] == 5
+    assert written["deblend_error_baseline_median"]["n"] == 5
+    expected = file_digest(weights / "denoise.safetensors")
+    assert written["provenance"]["weights"]["denoise"] == expected
+
+
+def test_every_promised_figure_is_there(evaluation):
+    summary = evaluation[1]
+    for name in (
+        "denoise_gain_db_median",
+        "deblend_beats_baseline_share",
+        "deblend_beats_baseline_denoised_share",
+        "auroc_snr20",
+        "auroc_snr20_all_negatives",
+        "theta_E_relative_error_median_snr20",
+        "theta_E_coverage68_snr20",
+        "theta_E_coverage50",
+        "e1_coverage90",
+        "e2_coverage95",
+        "tpr0",
+        "tpr10",
+    ):
+        assert set(summary[name]) == {"value", "error", "n"}
+
+
+def test_progress_reaches_the_end(evaluation):
+    assert evaluation[2][-1] == (1.0, f"{COUNT} of {COUNT} systems")
+
+
+def test_without_a_baseline_its_figures_are_empty(recipe, weights, tmp_path):
+    summary = evaluate(weights, recipe, tmp_path, count=3, batch=2, baseline=0)
+    assert summary["deblend_error_baseline_median"]["n"] == 0
+    assert math.isnan(summary["deblend_beats_baseline_share"]["value"])
+    text = (tmp_path / "evaluation.json").read_text()
+    assert json.loads(text)["deblend_beats_baseline_share"]["value"] is None
+    assert "NaN" not in text
+
+
+def test_missing_weights_are_named(recipe, tmp_path):
+    with pytest.raises(ValueError, match=r"denoise\.safetensors"):
+        evaluate(tmp_path, recipe, tmp_path)
+
+
+def test_bootstrap_error_of_a_mean():
+    column = np.random.default_rng(0).normal(size=2500)
+    mean = figure(lambda values: float(values.mean()), column)
+    assert mean.error == pytest.approx(1 / 50, rel=0.2)
+    assert (mean.value, mean.n) == (column.mean(), 2500)
+
+
+def test_figures_by_hand():
+    table = {
+        "p_lens": np.array([0.9, 0.8, 0.7, 0.1]),
+        "is_lens": np.array([True, False, True, False]),
+        "source_snr": np.array([30.0, 40.0, 10.0, 5.0]),
+        "theta_E": np.array([1.0, 0.0, 2.0, 0.0]),
+        "theta_E_50": np.array([1.1, 1.0, 3.0, 1.0]),
+        "psnr_noisy": np.array([20.0, 30.0, 40.0, 50.0]),
+        "psnr_denoised": np.array([25.0, 36.0, 47.0, 60.0]),
+        "psnr_source": np.ones(4),
+    }
+    table |= {f"{name}_pit": np.array([0.5, np.nan, 0.01, np.nan]) for name in ("e1", "e2")}
+    table["ln_theta_E_pit"] = table["e1_pit"]
+    table |= {name: np.zeros(4) for name in ("e1", "e2", "e1_predicted", "e2_predicted")}
+    for name in ("noisy", "chained", "baseline", "baseline_denoised"):
+        table[f"source_error_{name}"] = np.array([1.0, 2.0, np.nan, np.nan])
+        table[f"source_correlation_{name}"] = np.zeros(4)
+    table["source_error_chained"] = np.array([0.5, 3.0, 9.0, 9.0])
+    figures = {name: each.get("value") for name, each in summarise(table).items()}
+    assert figures["denoise_gain_db_median"] == 6.5
+    assert figures["deblend_error_chained_median"] == 1.75  # of the two that have a baseline
+    assert figures["deblend_beats_baseline_share"] == 0.5
+    assert figures["auroc"] == 0.75
+    assert figures["auroc_snr20"] == 1.0
+    assert figures["accuracy"] == 0.75
+    assert figures["tpr0"] == 0.5
+    assert figures["theta_E_relative_error_median_snr20"] == pytest.approx(0.1)
+    assert figures["theta_E_coverage68_snr20"] == 1.0
+    assert figures["e1_coverage90"] == 0.5
+
+
+def test_relative_exposure_is_one_at_the_surveys_own_depth():
+    survey = preset("lsst_10year")
+    scale = torch.tensor([0.2, 0.26])
+    for factor in (1.0, 0.01):
+        bands = survey.bands.values()
+        variance = [
+            [b.sky(float(s), factor * b.visits) + factor * b.visits * b.reads * b.read_noise**2]
+            for s in scale
+            for b in bands
+        ]
+        sigma = torch.tensor(variance).reshape(2, 3).sqrt()
+        torch.testing.assert_close(
+            relative_exposure(sigma, scale, survey), torch.full((2,), factor), rtol=1e-4, atol=0
+        )
