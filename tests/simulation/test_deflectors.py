@@ -19,9 +19,7 @@ def test_density_and_all_sky_count():
 def test_fundamental_plane():
     median = np.full(4, 0.5)
     expected = [-21.19, -22.34, -23.35, -24.29]
-    np.testing.assert_allclose(
-        deflectors.absolute_magnitude(SIGMA, median), expected, atol=6e-3
-    )
+    np.testing.assert_allclose(deflectors.absolute_magnitude(SIGMA, median), expected, atol=6e-3)
 
 
 def test_faster_galaxies_are_rounder():

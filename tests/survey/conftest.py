@@ -1,6 +1,7 @@
 """Weights that know nothing but fit, and small folders of stamps."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,10 @@ from lensmill.training.recipe import parse_recipe
 RECIPES = Path(__file__).parents[2] / "src/lensmill/recipes"
 
 
-def write_weights(folder: Path, bands: tuple[str, ...] = ("g", "r", "i")) -> Path:
+def untrained(folder: Path, bands: tuple[str, ...] = ("g", "r", "i")) -> Path:
     """Untrained stages of smoke.toml, with cards."""
     torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
     recipe = parse_recipe((RECIPES / "smoke.toml").read_text())
     for name, stage_recipe in recipe.stages.items():
         part = stage_recipe.stage.model_copy(update={"bands": bands})
@@ -35,7 +37,13 @@ def write_weights(folder: Path, bands: tuple[str, ...] = ("g", "r", "i")) -> Pat
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of untrained weights for g, r, i."""
-    return write_weights(tmp_path_factory.mktemp("weights"))
+    return untrained(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture
+def write_weights() -> Callable[..., Path]:
+    """Writes untrained weights into a folder, for any bands."""
+    return untrained
 
 
 @pytest.fixture

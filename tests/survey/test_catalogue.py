@@ -18,7 +18,7 @@ def test_values_units_and_nulls_survive(tmp_path, suffix):
     assert set(table.colnames) == {column.name for column in COLUMNS}
     assert float(table["theta_E"][0]) == pytest.approx(1.5)
     assert str(table["theta_E"].unit) == "arcsec"
-    assert QTable(table[["theta_E"]])["theta_E"][0].to_value("mas") == pytest.approx(1500)
+    assert float(QTable(table[["theta_E"]])["theta_E"][0].to_value("mas")) == pytest.approx(1500)
 
 
 def test_parquet_keeps_lists_nulls_and_metadata(tmp_path):

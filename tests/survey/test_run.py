@@ -11,8 +11,6 @@ from astropy.wcs import WCS
 from lensmill.survey import run as module
 from lensmill.survey.run import Options, run
 
-from .conftest import write_weights
-
 
 def rows(out: Path) -> dict[str, dict]:
     return {row["id"]: row for row in pq.read_table(out / "catalogue.parquet").to_pylist()}
@@ -131,7 +129,7 @@ def test_an_empty_folder_says_so(weights, tmp_path):
         run(tmp_path / "empty", tmp_path / "out", weights=weights)
 
 
-def test_weights_of_other_bands_are_refused(stamps, tmp_path):
+def test_weights_of_other_bands_are_refused(stamps, write_weights, tmp_path):
     other = write_weights(tmp_path / "weights", bands=("g", "r", "z"))
     with pytest.raises(ValueError, match=r"\('g', 'r', 'z'\), not \('g', 'r', 'i'\)"):
         run(stamps, tmp_path / "out", weights=other)

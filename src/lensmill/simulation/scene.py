@@ -27,11 +27,11 @@ class Sersic:
 class Mass:
     """An SIE per scene; θ_E = 0 is no deflection."""
 
-    theta_E: Float[Tensor, " batch"]  # noqa: N815 (arcsec)
-    q: Float[Tensor, " batch"]
-    phi: Float[Tensor, " batch"]  # radian from +x
-    x: Float[Tensor, " batch"]
-    y: Float[Tensor, " batch"]
+    theta_E: Float[Tensor, "*batch"]  # noqa: N815 (arcsec)
+    q: Float[Tensor, "*batch"]
+    phi: Float[Tensor, "*batch"]  # radian from +x
+    x: Float[Tensor, "*batch"]
+    y: Float[Tensor, "*batch"]
 
 
 @dataclass(frozen=True)

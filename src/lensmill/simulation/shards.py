@@ -1,7 +1,8 @@
 """Shards: a simulated data set on disk, HDF5 files beside one manifest.
 
 Images are float16 in units of the sky's noise (`noisy / sky_sigma`); everything else is float32.
-float16 keeps 11 bits: within 0.05 % of each pixel, a twentieth of the noise up to S/N 100.
+float16 keeps 11 bits: each pixel within 0.05 % or 3e-8 of the noise, whichever is larger; so
+within a twentieth of the noise up to S/N 100. Pixels above 65504 times the noise are cut to it.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lensmill.quantities import Batch
@@ -22,7 +24,7 @@ FIRST_INDEX: dict[Split, int] = {"train": 0, "validation": 2**40, "test": 2**41}
 FORMAT = "lensmill-shards-1"
 IMAGES = ("noisy", "clean", "source")
 LARGEST = 65504.0
-"""Largest float16; brighter pixels are cut to it."""
+"""Largest float16."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Manifest:
         """Number of shards."""
         return -(-self.count // self.shard)
 
+    def rows(self, number: int) -> int:
+        """Number of scenes in shard `number`."""
+        return min(self.shard, self.count - number * self.shard)
+
 
 def shard_path(folder: Path, number: int) -> Path:
     """Where shard `number` lies."""
@@ -49,10 +55,11 @@ def shard_path(folder: Path, number: int) -> Path:
 
 
 def write_manifest(folder: Path, manifest: Manifest, **provenance: Any) -> None:
-    """Write `manifest.json`."""
+    """Write `manifest.json`, aside first."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({**asdict(manifest), "provenance": provenance}, indent=1)
-    (folder / "manifest.json").write_text(text)
+    aside = folder / "manifest.part"
+    aside.write_text(json.dumps({**asdict(manifest), "provenance": provenance}, indent=1))
+    aside.replace(folder / "manifest.json")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -60,11 +67,14 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / "manifest.json"
     if not path.is_file():
         raise ValueError(f"{folder} holds no data set: no manifest.json")
-    fields = json.loads(path.read_text())
-    fields.pop("provenance", None)
-    if fields.get("format") != FORMAT:
-        raise ValueError(f"{path}: format {fields.get('format')!r}, this version reads {FORMAT!r}")
-    return Manifest(**{**fields, "bands": tuple(fields["bands"])})
+    try:
+        fields = json.loads(path.read_text())
+        if fields.pop("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT!r}")
+        fields.pop("provenance", None)
+        return Manifest(**{**fields, "bands": tuple(fields["bands"])})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no manifest that this version reads: {error}") from None
 
 
 def write_shard(folder: Path, manifest: Manifest, number: int, batch: Batch) -> None:
@@ -90,14 +100,13 @@ def read_shard(
             if file.attrs["digest"] != manifest.digest:
                 raise ValueError(f"{path} was made from another recipe than manifest.json says")
             batch = {name: torch.from_numpy(data[rows]).float() for name, data in file.items()}
+        sigma = batch["sky_sigma"][..., None, None]
+        return {**batch, **{name: batch[name] * sigma for name in IMAGES}}
     except (OSError, KeyError) as error:
         raise ValueError(f"cannot read {path}: {error}") from None
-    for name in IMAGES:
-        batch[name] = batch[name] * batch["sky_sigma"][..., None, None]
-    return batch
 
 
-def _stored(name: str, value: Tensor, batch: Batch) -> np.ndarray[Any, Any]:
+def _stored(name: str, value: Tensor, batch: Batch) -> NDArray[np.floating]:
     if name not in IMAGES:
         return value.cpu().numpy().astype(np.float32)
     scaled = value / batch["sky_sigma"][..., None, None]

@@ -60,9 +60,7 @@ def _claim(out: Path, manifest: Manifest) -> None:
 def _make_shard(
     simulator: Simulator, grids: Grids, out: Path, manifest: Manifest, number: int, device: str
 ) -> None:
-    start = number * manifest.shard
-    first = FIRST_INDEX[manifest.split] + start
-    last = FIRST_INDEX[manifest.split] + min(start + manifest.shard, manifest.count)
-    indices = torch.arange(first, last, device=device)
+    first = FIRST_INDEX[manifest.split] + number * manifest.shard
+    indices = torch.arange(first, first + manifest.rows(number), device=device)
     grid = grids.draw(manifest.seed, first)
     write_shard(out, manifest, number, simulator.on(grid)(manifest.seed, indices))

@@ -42,7 +42,8 @@ class Stage(nn.Module, ABC):
 
     def select(self, truth: Batch) -> Bool[Tensor, " batch"]:
         """Which examples to train on: all, unless a stage says otherwise."""
-        return torch.ones_like(truth["is_lens"], dtype=torch.bool)
+        some = truth[self.reads[0].name]
+        return torch.ones(len(some), dtype=torch.bool, device=some.device)
 
     def predict(self, batch: Batch) -> Batch:
         """`batch` with what this stage writes added."""

@@ -25,14 +25,14 @@ class Pipeline(nn.Module):
 
     def predict(self, batch: Batch) -> Batch:
         """What is given and everything the stages write; anything else in `batch` is ignored."""
-        state: Batch = {quantity.name: batch[quantity.name] for quantity in self.given}
+        state = self._given(batch)
         for stage in self._stages():
             state = stage.predict(state)
         return state
 
     def losses(self, truth: Batch) -> dict[str, Tensor]:
         """Each stage's loss per example along the chain, for end-to-end training."""
-        state: Batch = {quantity.name: truth[quantity.name] for quantity in self.given}
+        state = self._given(truth)
         losses = {}
         for stage in self._stages():
             output = stage(state)
@@ -42,6 +42,12 @@ class Pipeline(nn.Module):
             )
             state = {**state, **stage.decode(output, state)}
         return losses
+
+    def _given(self, batch: Batch) -> Batch:
+        missing = [quantity.name for quantity in self.given if quantity.name not in batch]
+        if missing:
+            raise ValueError(f"the pipeline is given {missing}, not in the batch")
+        return {quantity.name: batch[quantity.name] for quantity in self.given}
 
     def _stages(self) -> list[Stage]:
         return list(self.stages)  # type: ignore[arg-type]

@@ -29,9 +29,9 @@ COLUMNS = (
     Column("theta_E", pa.float32(), "arcsec", "phys.angSize", "Einstein radius, median"),
     Column("theta_E_16", pa.float32(), "arcsec", "stat.min", "Einstein radius, 16 %"),
     Column("theta_E_84", pa.float32(), "arcsec", "stat.max", "Einstein radius, 84 %"),
-    Column("e1", pa.float32(), "", "", "(1-q)/(1+q) cos 2φ, φ from +x, mean"),
+    Column("e1", pa.float32(), "", "", "(1-q)/(1+q) cos 2 phi, phi from +x, mean"),
     Column("e1_error", pa.float32(), "", "stat.stdev", "standard deviation of e1"),
-    Column("e2", pa.float32(), "", "", "(1-q)/(1+q) sin 2φ, φ from +x, mean"),
+    Column("e2", pa.float32(), "", "", "(1-q)/(1+q) sin 2 phi, phi from +x, mean"),
     Column("e2_error", pa.float32(), "", "stat.stdev", "standard deviation of e2"),
     Column("q", pa.float32(), "", "", "axis ratio b/a of the mass, median"),
     Column("q_16", pa.float32(), "", "stat.min", "axis ratio, 16 %"),
@@ -78,11 +78,13 @@ def write_catalogue(table: pa.Table, path: Path) -> None:
     if path.suffix == ".parquet":
         pq.write_table(table, aside)
     else:
-        _astropy_table(table).write(aside, format=ASTROPY_FORMATS[path.suffix], overwrite=True)
+        ascii_only = path.suffix == ".fits"
+        catalogue = _astropy_table(table, ascii_only)
+        catalogue.write(aside, format=ASTROPY_FORMATS[path.suffix], overwrite=True)
     aside.replace(path)
 
 
-def _astropy_table(table: pa.Table) -> Any:
+def _astropy_table(table: pa.Table, ascii_only: bool) -> Any:
     """An astropy table with units and descriptions; nulls are masked, lists joined by spaces."""
     import numpy as np
     from astropy.table import MaskedColumn, Table
@@ -96,13 +98,13 @@ def _astropy_table(table: pa.Table) -> Any:
                 [np.nan if v is None else v for v in values], column.type.to_pandas_dtype()
             )
         else:
-            data = np.array([_text(value) for value in values], dtype=str)
+            data = np.array([_text(value, ascii_only) for value in values], dtype=str)
         unit = column.unit or None
         result[column.name] = MaskedColumn(data, mask=masked, unit=unit, description=column.meaning)
     return result
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(f"{item:.6g}" for item in value)
-    return value or ""
+def _text(value: Any, ascii_only: bool) -> str:
+    """A value as text; FITS takes only ASCII, other characters are written as escapes."""
+    text = " ".join(f"{item:.6g}" for item in value) if isinstance(value, list) else value or ""
+    return text.encode("ascii", "backslashreplace").decode() if ascii_only else text

@@ -1,6 +1,7 @@
 """Chain: the trained stages of a folder, and what they were trained on."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,5 +73,5 @@ def _trained_on(weights: Path) -> dict[str, Any]:
     return simulation
 
 
-def _within(values: list[float], pair: tuple[float, float]) -> bool:
+def _within(values: Sequence[float], pair: Sequence[float]) -> bool:
     return all(0.95 * pair[0] <= value <= 1.05 * pair[1] for value in values)

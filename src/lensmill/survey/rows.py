@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lensmill.quantities import E1, E2, P_LENS, SOURCE, THETA_E, Batch
+from lensmill.quantities import E1, E2, NOISY, P_LENS, SOURCE, THETA_E, Batch
 from lensmill.stages.posterior import Mixture
 from lensmill.stages.scaling import in_sigmas
 from lensmill.units import position_angle_deg
@@ -24,7 +24,7 @@ def measurements(predicted: Batch) -> list[dict[str, Any]]:
     if THETA_E.name in predicted:
         columns |= mass_columns(predicted)
     lists = {name: value.double().cpu().tolist() for name, value in columns.items()}
-    count = len(next(iter(lists.values()), []))
+    count = len(predicted[NOISY.name])
     return [{name: value[i] for name, value in lists.items()} for i in range(count)]
 
 

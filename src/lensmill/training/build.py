@@ -31,14 +31,14 @@ BUILT_IN = {
 
 
 def resolve(name: str, trusted: bool) -> Any:
-    """The class called `name`. Only a trusted name (a recipe's) may import foreign modules."""
+    """The class called `name`. Only a trusted name (a recipe's) may be another than `BUILT_IN`."""
     target = BUILT_IN.get(name, name)
     module, _, attribute = target.partition(":")
     if not attribute:
         close = get_close_matches(name, BUILT_IN, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"choices: {', '.join(BUILT_IN)}"
         raise ValueError(f"no part is called {name!r}; {hint} (your own: 'module:Name')")
-    if not trusted and module.split(".")[0] != "lensmill":
+    if not trusted and target not in BUILT_IN.values():
         raise ValueError(f"weights name the foreign part {name!r}; pass trust=True to import it")
     try:
         return getattr(importlib.import_module(module), attribute)
@@ -49,17 +49,30 @@ def resolve(name: str, trusted: bool) -> Any:
 def make(part: Part, *arguments: Any, trusted: bool = True) -> Any:
     """`part` with its keywords; ValueError names a keyword its constructor does not take."""
     target = resolve(part.name, trusted)
-    known = list(inspect.signature(target).parameters)
+    _check_keywords(part, target, len(arguments))
+    try:
+        return target(*arguments, **part.keywords)
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(f"cannot build {part.name} with {part.keywords}: {error}") from error
+
+
+def _check_keywords(part: Part, target: Any, taken: int) -> None:
+    """ValueError where a keyword is not among the constructor's, less the first `taken`."""
+    parameters = list(inspect.signature(target).parameters.values())[taken:]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [parameter.name for parameter in parameters]
     for keyword in part.keywords:
         if keyword not in known:
             raise ValueError(f"{part.name} takes no {keyword!r}; it takes: {', '.join(known)}")
-    return target(*arguments, **part.keywords)
 
 
 def build_stage(recipe: StageRecipe, trusted: bool = True) -> Stage:
     """The stage of a recipe with a network of its own, freshly initialised."""
     network = partial(_network, recipe.network, trusted)
-    stage: Stage = make(recipe.stage, network, trusted=trusted)
+    stage = make(recipe.stage, network, trusted=trusted)
+    if not isinstance(stage, Stage):
+        raise ValueError(f"{recipe.stage.name!r} is no stage")
     return stage
 
 

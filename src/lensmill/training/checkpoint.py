@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from lensmill.stages.base import Stage
@@ -27,7 +27,7 @@ def save_stage(path: Path, stage: Stage, recipe: StageRecipe, half: bool = False
     if half:
         tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
     metadata = {"format": FORMAT, "recipe": recipe.model_dump_json()}
-    _replace(path, lambda aside: save_file(tensors, aside, metadata))
+    _replace(path, save(tensors, metadata))
 
 
 def load_stage(path: Path, trust: bool = False) -> Stage:
@@ -39,13 +39,13 @@ def load_stage(path: Path, trust: bool = False) -> Stage:
     tensors, metadata = _read(path)
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} holds no lensmill stage (format {metadata.get('format')!r})")
-    recipe = StageRecipe.model_validate_json(metadata["recipe"])
-    stage = build_stage(recipe, trusted=trust)
     floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     try:
+        recipe = StageRecipe.model_validate_json(metadata["recipe"])
+        stage = build_stage(recipe, trusted=trust)
         stage.load_state_dict(floats)
-    except RuntimeError as error:
-        raise ValueError(f"{path}: weights do not fit their own recipe: {error}") from None
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(f"cannot load {path}: {error}") from None
     return stage.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -62,14 +62,32 @@ def save_state(
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
     kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    _replace(path, lambda aside: save_file(kept, aside, {"progress": json.dumps(progress)}))
+    _replace(path, save(kept, {"progress": json.dumps(progress)}))
 
 
 def load_state(
     path: Path, stage: Stage, average: dict[str, Tensor], optimizer: torch.optim.Optimizer
 ) -> dict[str, Any]:
-    """Put a saved state into `stage`, `average` and `optimizer`; returns the progress."""
+    """Put a saved state into `stage`, `average` and `optimizer`; returns the progress.
+
+    ValueError where the file is no state, or that of another stage or network.
+    """
     tensors, metadata = _read(path)
+    try:
+        _restore(tensors, stage, average, optimizer)
+        progress: dict[str, Any] = json.loads(metadata["progress"])
+    except (KeyError, ValueError, RuntimeError) as error:
+        message = f"{path} is no state of this training (resume=False starts anew): {error}"
+        raise ValueError(message) from None
+    return progress
+
+
+def _restore(
+    tensors: dict[str, Tensor],
+    stage: Stage,
+    average: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> None:
     stage.load_state_dict(_under(tensors, "stage."))
     for name, value in _under(tensors, "average.").items():
         average[name].copy_(value)
@@ -79,8 +97,6 @@ def load_state(
         index, key = name.split(".", 1)
         saved["state"].setdefault(int(index), {})[key] = value
     optimizer.load_state_dict(saved)
-    progress: dict[str, Any] = json.loads(metadata["progress"])
-    return progress
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -102,9 +118,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
 
 
-def _replace(path: Path, write: Any) -> None:
-    """Write aside, then rename: a killed run never leaves half a file."""
+def _replace(path: Path, data: bytes) -> None:
+    """Write aside, then rename: a killed run never leaves half a file. (safetensors' own
+    `save_file` makes files that only their owner may read.)"""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
-    write(aside)
+    aside.write_bytes(data)
     aside.replace(path)

@@ -1,8 +1,9 @@
 """Loader: batches simulated on the fly or read from shards; batch k is a function of k alone."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -14,8 +15,14 @@ from lensmill.training.build import build_grids, build_simulator
 from lensmill.training.recipe import SimulationRecipe
 
 
+@runtime_checkable
 class Batches(Protocol):
     """Anything that hands out batch number `step` on a device."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands of every image, in order."""
+        ...
 
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Batch:
         """Batch number `step`."""
@@ -46,6 +53,11 @@ class Loader:
             simulator = replace(simulator, chunk=batch)
         return cls(simulator, build_grids(recipe), recipe.seed, batch, split)
 
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The survey's bands."""
+        return self.simulator.observing.bands
+
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Batch:
         """Batch number `step`."""
         first = FIRST_INDEX[self.split] + step * self.batch
@@ -56,7 +68,11 @@ class Loader:
 
 @dataclass(frozen=True)
 class ShardLoader:
-    """Batches from a simulated data set, shard after shard, over and over."""
+    """Batches from a simulated data set, shard after shard, over and over.
+
+    A shard's last batch overlaps the one before where it would not be full; a shard smaller than
+    `batch` is one batch.
+    """
 
     folder: Path
     manifest: Manifest
@@ -67,10 +83,22 @@ class ShardLoader:
         """The loader of a data set that `simulate` wrote."""
         return cls(folder, read_manifest(folder), batch)
 
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The data set's bands."""
+        return self.manifest.bands
+
+    @cached_property
+    def places(self) -> list[tuple[int, int]]:
+        """(shard, first row) of each batch of one pass through the data."""
+        return [
+            (shard, max(0, min(first, rows - self.batch)))
+            for shard, rows in enumerate(map(self.manifest.rows, range(self.manifest.shards)))
+            for first in range(0, rows, self.batch)
+        ]
+
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Batch:
         """Batch number `step`."""
-        per_shard = max(self.manifest.shard // self.batch, 1)
-        shard = (step // per_shard) % self.manifest.shards
-        first = (step % per_shard) * self.batch
+        shard, first = self.places[step % len(self.places)]
         batch = read_shard(self.folder, self.manifest, shard, slice(first, first + self.batch))
         return {name: value.to(device) for name, value in batch.items()}

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 Pair = tuple[float, float]
+Shape = tuple[int, int]
 
 
 class _Strict(BaseModel):
@@ -21,8 +22,12 @@ class Part(BaseModel):
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """Everything but the name."""
-        return dict(self.model_extra or {})
+        """Everything but the name; arrays are tuples, as constructors say."""
+        return {key: _tuples(value) for key, value in (self.model_extra or {}).items()}
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 class SimulationRecipe(_Strict):
@@ -33,7 +38,7 @@ class SimulationRecipe(_Strict):
     seed: int = Field(default=1, ge=0)
     pixel_scale: Pair | None = None
     """arcsec; None: the survey's own."""
-    shape: tuple[tuple[int, int], tuple[int, int]] = ((64, 64), (64, 64))
+    shape: tuple[Shape, Shape] = ((64, 64), (64, 64))
     """Smallest and largest (y, x) of a stamp; each batch draws its own."""
     psf_fwhm: Pair | None = None
     depth: Pair | None = None
@@ -47,6 +52,13 @@ class SimulationRecipe(_Strict):
             raise ValueError("a range needs 0 < low ≤ high")
         return value
 
+    @field_validator("shape")
+    @classmethod
+    def _growing(cls, value: tuple[Shape, Shape]) -> tuple[Shape, Shape]:
+        if not all(0 < low <= high for low, high in zip(*value, strict=True)):
+            raise ValueError("shapes need 0 < smallest ≤ largest, along y and along x")
+        return value
+
 
 class TrainingRecipe(_Strict):
     """How a stage is trained."""
@@ -58,6 +70,8 @@ class TrainingRecipe(_Strict):
     warmup: float = Field(default=0.02, ge=0, lt=1)
     """Share of the training in which the learning rate rises."""
     ema: float = Field(default=0.998, ge=0, lt=1)
+    pool: int = Field(default=0, ge=0)
+    """Batches kept and used again, turned and mirrored; 0 makes every batch anew."""
     clip: float = Field(default=1.0, gt=0)
     """Largest gradient norm."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
@@ -94,7 +108,11 @@ def read_recipe(path: Path) -> Recipe:
     """The recipe in a file; see `parse_recipe`."""
     if not path.is_file():
         raise ValueError(f"no recipe {path}")
-    return parse_recipe(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not TOML: {error}") from None
+    return parse_recipe(text, str(path))
 
 
 def _mistake(item: Any) -> str:
@@ -103,12 +121,16 @@ def _mistake(item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
         return f"  {where}: {item['msg']}"
-    names = _known_keys()
+    names = sorted(_model(item["loc"]).model_fields)
     close = get_close_matches(str(item["loc"][-1]), names, 1)
     hint = f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(names)}"
     return f"  {where}: no such key{hint}"
 
 
-def _known_keys() -> list[str]:
-    models = (Recipe, SimulationRecipe, StageRecipe, TrainingRecipe)
-    return sorted({name for model in models for name in model.model_fields})
+def _model(where: tuple[str, ...]) -> type[_Strict]:
+    """The table in which a key lies: simulation.KEY, stages.NAME.KEY, stages.NAME.training.KEY."""
+    if len(where) == 1:
+        return Recipe
+    if where[0] == "simulation":
+        return SimulationRecipe
+    return StageRecipe if len(where) == 3 else TrainingRecipe

@@ -17,7 +17,9 @@ from lensmill.stages.base import Stage
 from lensmill.stages.pipeline import Pipeline
 from lensmill.training.build import build_stage
 from lensmill.training.checkpoint import load_stage, load_state, save_stage, save_state
+from lensmill.training.interrupt import whole
 from lensmill.training.loader import Batches, Loader, ShardLoader
+from lensmill.training.pool import Pair, Pool
 from lensmill.training.precision import fastest_precision
 from lensmill.training.recipe import Recipe, StageRecipe, TrainingRecipe
 
@@ -59,9 +61,12 @@ def train(
     """Train the stage `name` of `recipe` into `out`; returns the path of its weights.
 
     budget: seconds of training in all, to which the learning rate's decay is fitted; without one
-    the recipe's steps decide, and a resumed run equals an uninterrupted one. A KeyboardInterrupt
-    saves the state and is raised again. shards: a data set to train on instead of simulating.
+    the recipe's steps decide, and a resumed run equals an uninterrupted one (in one precision).
+    Ctrl-C ends the step in hand, saves the state and is raised again. shards: a data set to train
+    on instead of simulating. ValueError where stage, upstream and data have different bands.
     """
+    if budget is not None and budget <= 0:
+        raise ValueError(f"a budget is a positive number of seconds, not {budget}")
     stage_recipe = _stage_recipe(recipe, name)
     upstream = load_upstream(out, stage_recipe.upstream)
     training = _Training(recipe, name, out, upstream, device, shards)
@@ -141,8 +146,17 @@ class _Training:
             else ShardLoader.of(shards, batch)
         )
         self.validation = Loader.of(recipe.simulation, batch, "validation", self.device)
+        self.pool = Pool(self.prepare, self.settings.pool)
         if upstream is not None:
             upstream.to(self.device)
+        self.check_bands()
+
+    def check_bands(self) -> None:
+        """ValueError where the stage or its upstream work on other bands than the data have."""
+        for part in filter(None, (self.stage, self.upstream)):
+            if part.bands != self.loader.bands:
+                kind = type(part).__name__
+                raise ValueError(f"{kind} works on {part.bands}, the data on {self.loader.bands}")
 
     @property
     def device(self) -> torch.device:
@@ -153,25 +167,26 @@ class _Training:
         saved = start = time.monotonic()
         before, running = progress.seconds, None
         while (share := progress.share(self.settings, budget)) < 1:
-            loss = self.step(progress.step, share)
+            with whole():
+                loss = self.step(progress.step, share)
+                progress.step += 1
+                progress.examples += self.settings.batch
+                now = time.monotonic()
+                progress.seconds = before + now - start
             running = loss if running is None else 0.98 * running + 0.02 * loss
-            progress.step += 1
-            progress.examples += self.settings.batch
-            now = time.monotonic()
-            progress.seconds = before + now - start
-            report(share, f"{self.name} step {progress.step} loss {running:.4f}")
+            done = progress.share(self.settings, budget)
+            report(done, f"{self.name} step {progress.step} loss {running:.4f}")
             if now - saved > SAVE_SECONDS:
                 self.checkpoint(progress, running, state)
                 saved = time.monotonic()
 
     def step(self, step: int, share: float) -> float:
-        """One batch, one update; returns the mean loss."""
-        truth = self.loader(step, self.device)
-        batch = self.inputs(truth)
-        chosen = self.stage.select(truth)
-        if not bool(chosen.any()):
+        """One batch, one update; returns the mean loss. A function of the step and the state:
+        what a network draws at random (dropout) is seeded too."""
+        torch.manual_seed(self.recipe.simulation.seed + step)
+        batch, truth = self.pool(step)
+        if not len(truth["is_lens"]):
             return 0.0
-        batch, truth = ({k: v[chosen] for k, v in b.items()} for b in (batch, truth))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(share, self.settings)
         loss = self.stage.loss(self.module(batch), truth).mean()
@@ -181,6 +196,15 @@ class _Training:
         self.optimizer.step()
         self.update_average(step)
         return float(loss.detach())
+
+    def prepare(self, step: int) -> Pair:
+        """Batch number `step` as the stage reads it, and its truth: the examples to train on."""
+        truth = self.loader(step, self.device)
+        batch = self.inputs(truth)
+        chosen = self.stage.select(truth)
+        names = {quantity.name for quantity in self.stage.reads} | {"is_lens"}
+        read = {name: batch[name][chosen] for name in names}
+        return read, {name: value[chosen] for name, value in truth.items()}
 
     @torch.no_grad()
     def inputs(self, truth: Batch) -> Batch:

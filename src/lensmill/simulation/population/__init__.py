@@ -1,6 +1,6 @@
 """Populations: anything with `bands` and `draw(seed, indices) -> Scene`."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Int
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from lensmill.simulation.scene import Scene
 
 
+@runtime_checkable
 class Population(Protocol):
     """What the simulator needs of a population."""
 

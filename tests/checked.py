@@ -1,0 +1,5 @@
+"""beartype as jaxtyping applies it in tests: an int will do for a float, as everywhere in Python."""
+
+from beartype import BeartypeConf, beartype
+
+checked = beartype(conf=BeartypeConf(is_pep484_tower=True))

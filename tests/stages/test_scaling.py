@@ -1,0 +1,61 @@
+"""Channels: what a network sees of an image and its conditions."""
+
+import torch
+
+from lensmill.stages.scaling import (
+    channel_count,
+    channels,
+    condition_channels,
+    image_channels,
+    in_sigmas,
+    local_noise,
+    smooth,
+)
+
+
+def test_channel_count_is_true(batch):
+    for images in (("noisy",), ("noisy", "source")):
+        assert channels(batch, images).shape == (8, channel_count(3, len(images)), 34, 39)
+
+
+def test_images_in_sigmas(batch):
+    scaled = in_sigmas(batch, "noisy") * batch["sky_sigma"][..., None, None]
+    torch.testing.assert_close(scaled, batch["noisy"])
+
+
+def test_smoothing_keeps_a_plane():
+    plane = torch.arange(7.0)[:, None] + 3 * torch.arange(9.0)[None]
+    smoothed = smooth(plane.expand(2, 3, 7, 9))
+    torch.testing.assert_close(smoothed[..., 1:-1, 1:-1], plane[1:-1, 1:-1].expand(2, 3, 5, 7))
+
+
+def test_local_noise_is_the_skys_on_empty_sky_and_grows_with_light():
+    assert torch.equal(local_noise(torch.zeros(2, 1, 5, 6)), torch.ones(2, 1, 5, 6))
+    assert torch.equal(local_noise(torch.full((2, 1, 5, 6), -9.0)), torch.ones(2, 1, 5, 6))
+    torch.testing.assert_close(
+        local_noise(torch.full((2, 1, 5, 6), 150.0)), torch.full((2, 1, 5, 6), 2.0)
+    )
+
+
+def test_what_a_half_turn_leaves_is_gone_in_the_third_view():
+    image = torch.rand(2, 2, 33, 36)
+    symmetric = image + image.flip(-1, -2)
+    assert image_channels(symmetric)[:, 4:].abs().max() < 1e-6
+    assert image_channels(image)[:, 4:].abs().max() > 0.1
+
+
+def test_conditions_are_in_pixels(batch):
+    """The same image on pixels twice as large, seeing twice as wide: the network sees no change."""
+    like = torch.zeros(8, 3, 34, 39)
+    coarse = {**batch, **{k: 2 * batch[k] for k in ("psf_fwhm", "pixel_scale")}}
+    fine = condition_channels(batch, like)
+    torch.testing.assert_close(condition_channels(coarse, like), fine)
+    torch.testing.assert_close(fine[:, :3, 0, 0].exp() * 0.2, batch["psf_fwhm"])
+
+
+def test_positions_start_at_the_centre(batch):
+    x, y, radius = condition_channels(batch, torch.zeros(8, 3, 5, 7))[0, 3:]
+    assert torch.equal(x[0] * 10, torch.arange(-3.0, 4.0))
+    assert torch.equal(y[:, 0] * 10, torch.arange(-2.0, 3.0))
+    assert radius[2, 3] == 0
+    assert radius.argmax() == 0
