@@ -1,4 +1,4 @@
-"""beartype as jaxtyping applies it in tests: an int will do for a float, as everywhere in Python."""
+"""beartype as jaxtyping applies it in tests: an int will do for a float."""
 
 from beartype import BeartypeConf, beartype
 

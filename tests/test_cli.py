@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from lensmill.cli import app
 from typer.testing import CliRunner
+
+from lensmill.cli import app
 
 ROOT = Path(__file__).parents[1]
 

@@ -44,7 +44,9 @@ def run(
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("lensmill-run"),
     bands: Annotated[str, typer.Option(help="Bands, blue to red.")] = "g,r,i",
     survey: Annotated[str | None, typer.Option(help="Preset for what files do not say.")] = None,
-    pixel_scale: Annotated[float | None, typer.Option(help="arcsec; goes before what files say.")] = None,
+    pixel_scale: Annotated[
+        float | None, typer.Option(help="arcsec; goes before what files say.")
+    ] = None,
     psf_fwhm: Annotated[
         str | None, typer.Option(help="arcsec per band, goes before files.")
     ] = None,

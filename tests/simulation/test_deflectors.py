@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from lensmill.simulation.population import deflectors
 
 SIGMA = np.array([150.0, 200.0, 250.0, 300.0])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from lensmill.stages.symmetry import ELEMENTS, turned
 from lensmill.units import ellipticity_from_axis_ratio
 

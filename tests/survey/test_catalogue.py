@@ -2,6 +2,7 @@
 
 import pytest
 from astropy.table import QTable, Table
+
 from lensmill.survey.catalogue import COLUMNS, as_table, write_catalogue
 
 ROWS = [

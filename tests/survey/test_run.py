@@ -8,6 +8,7 @@ import pytest
 import torch
 from astropy.io import fits
 from astropy.wcs import WCS
+
 from lensmill.survey import run as module
 from lensmill.survey.run import Options, run
 
@@ -80,7 +81,7 @@ def spoil(folder: Path) -> dict[str, str]:
     good = (folder / "demo_000.fits").read_bytes()
     (folder / "truncated.fits").write_bytes(good[: len(good) // 2])
     (folder / "text.fits").write_text("not a FITS file at all\n")
-    for name in ("one_band_missing", "all_nan", "tiny", "zero_variance"):
+    for name in ("one_band_missing", "all_nan", "tiny", "flat"):
         with fits.open(folder / "demo_000.fits") as hdus:
             _spoil_one(name, hdus)
             hdus.writeto(folder / f"{name}.fits", output_verify="silentfix")
@@ -90,7 +91,7 @@ def spoil(folder: Path) -> dict[str, str]:
         "one_band_missing": "missing_band",
         "all_nan": "all_nan",
         "tiny": "too_small",
-        "zero_variance": "zero_variance",
+        "flat": "zero_variance",
     }
 
 
@@ -102,7 +103,7 @@ def _spoil_one(name: str, hdus: fits.HDUList) -> None:
         if name == "tiny":
             image.data = image.data[:8, :8]
             hdus[f"{band}_VAR"].data = hdus[f"{band}_VAR"].data[:8, :8]
-        if name == "zero_variance":
+        if name == "flat":
             image.data = np.zeros_like(image.data)
             hdus[f"{band}_VAR"].data = np.zeros_like(hdus[f"{band}_VAR"].data)
     if name == "one_band_missing":

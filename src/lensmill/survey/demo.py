@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lensmill.grid import Grid
 from lensmill.physics.surveys import LSST_10YEAR
@@ -45,7 +47,7 @@ def write_stamps(folder: Path, batch: Batch, bands: tuple[str, ...]) -> None:
         fits.HDUList(hdus).writeto(folder / f"demo_{number:03d}.fits", overwrite=True)
 
 
-def _band_hdus(batch: Batch, number: int, band: int, name: str) -> list:  # type: ignore[type-arg]
+def _band_hdus(batch: Batch, number: int, band: int, name: str) -> list[Any]:
     from astropy.io import fits
 
     image = batch["noisy"][number, band].numpy()
@@ -61,7 +63,7 @@ def _band_hdus(batch: Batch, number: int, band: int, name: str) -> list:  # type
     ]
 
 
-def _gaussian(fwhm: float) -> np.ndarray:  # type: ignore[type-arg]
+def _gaussian(fwhm: float) -> NDArray[np.float32]:
     """A Gaussian PSF image; `fwhm` in pixels."""
     half = int(np.ceil(2 * fwhm))
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
@@ -69,7 +71,7 @@ def _gaussian(fwhm: float) -> np.ndarray:  # type: ignore[type-arg]
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def _wcs_header(shape: tuple[int, ...], scale: float, number: int):  # type: ignore[no-untyped-def]
+def _wcs_header(shape: tuple[int, ...], scale: float, number: int) -> Any:
     """A tangent-plane WCS, +y north, stamps strewn along a line of right ascension."""
     from astropy.wcs import WCS
 

@@ -3,19 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from numpy.typing import NDArray
 
 from lensmill.survey.choose import choose
 from lensmill.survey.labels import file_label
 from lensmill.survey.planes import Plane, opened, read_planes
-from lensmill.survey.raw import Array, RawBand, RawStamp, as_array, as_variance, require_same_shape
+from lensmill.survey.raw import RawBand, RawStamp, as_array, as_variance, require_same_shape
 from lensmill.survey.reading import Entry, Reading, StampError
 
 NOISE_KINDS = ("variance", "rms", "weight")
 
-Cubes = dict[tuple[str, str], tuple[Array, fits.Header]]
+Cubes = dict[tuple[str, str], tuple[NDArray[Any], fits.Header]]
 """(cube, header) by band and kind."""
 
 
@@ -105,7 +107,7 @@ def _cubes(entry: Entry, bands: tuple[str, ...]) -> Cubes:
     }
 
 
-def _cube(file: Path) -> tuple[Array, fits.Header]:
+def _cube(file: Path) -> tuple[NDArray[Any], fits.Header]:
     """The first image of `file` as it lies on disk, and its header."""
     with opened(file, memmap=True) as hdus:
         for hdu in hdus:

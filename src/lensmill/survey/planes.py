@@ -40,8 +40,10 @@ def opened(path: Path, memmap: bool = False) -> Iterator[fits.HDUList]:
         try:
             with fits.open(_unzipped(path), memmap=memmap) as hdus:
                 yield hdus
+            if _cut(caught):  # in the middle of a header: astropy passes over it
+                raise EOFError
         except Exception as error:
-            raise _explained(path, error, [str(w.message) for w in caught]) from None
+            raise _explained(path, error, _cut(caught)) from None
 
 
 def _unzipped(path: Path) -> Path | BytesIO:
@@ -53,9 +55,14 @@ def _unzipped(path: Path) -> Path | BytesIO:
         return BytesIO(gzip.decompress(file.read()))
 
 
-def _explained(path: Path, error: Exception, warned: list[str]) -> Exception:
+def _cut(caught: list[warnings.WarningMessage]) -> bool:
+    """Did astropy warn that the file ends too early?"""
+    texts = [str(warning.message) for warning in caught]
+    return any("truncated" in text or "validating header" in text for text in texts)
+
+
+def _explained(path: Path, error: Exception, cut: bool) -> Exception:
     """`error` in the user's words, where it is one of a broken file."""
-    cut = any("truncated" in text or "validating header" in text for text in warned)
     if cut or isinstance(error, EOFError | zlib.error):
         return StampError("truncated", f"{path.name}: the file ends before its data do")
     if isinstance(error, OSError) and error.errno is not None:
