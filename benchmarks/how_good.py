@@ -1,0 +1,89 @@
+"""Write the measured block of docs/how-good-is-it.md from the files that measured it.
+
+python benchmarks/how_good.py
+"""
+
+import json
+from pathlib import Path
+
+from lensmill.weights import FOLDER
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/how-good-is-it.md"
+BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+
+ROWS = {
+    "denoise_gain_db_median": "denoising: gain in linear PSNR over the noisy input, dB (median)",
+    "psnr_noisy_db_median": "linear PSNR of the noisy input, dB (median)",
+    "psnr_denoised_db_median": "linear PSNR of the denoised image, dB (median)",
+    "deblend_error_chained_median": "source image: rms error of the chain, sky σ (median)",
+    "deblend_error_baseline_median": "… of the classical fit subtracted from the input",
+    "deblend_error_baseline_denoised_median": "… of the classical fit subtracted from our denoised",
+    "deblend_beats_baseline_share": "share of systems where the chain beats the classical fit",
+    "deblend_beats_baseline_denoised_share": "… where it beats the classical fit on our denoised",
+    "deblend_correlation_chained_median": "correlation with the true source, chain (median)",
+    "deblend_correlation_baseline_median": "… classical fit (median)",
+    "accuracy": "accuracy of p_lens > 0.5, all S/N",
+    "auroc": "AUROC, all S/N",
+    "auroc_snr20": "AUROC, sources of S/N > 20 against equally bright unlensed ones",
+    "auroc_snr20_all_negatives": "AUROC, sources of S/N > 20 against all non-lenses",
+    "expected_calibration_error": "expected calibration error of p_lens",
+    "theta_E_relative_error_median": "|Δθ_E|/θ_E, all lenses (median)",
+    "theta_E_relative_error_median_snr20": "|Δθ_E|/θ_E, sources of S/N > 20 (median)",
+    "e1_error_median_snr20": "|Δe1|, sources of S/N > 20 (median)",
+    "e2_error_median_snr20": "|Δe2|, sources of S/N > 20 (median)",
+    "theta_E_coverage68_snr20": "68 % intervals of θ_E that hold the truth, S/N > 20",
+    "theta_E_coverage68": "68 % intervals of θ_E that hold the truth, all lenses",
+    "e1_coverage68": "… of e1",
+    "e2_coverage68": "… of e2",
+}
+
+
+def simulated() -> str:
+    """The table of the shipped evaluation."""
+    figures = json.loads((FOLDER / "evaluation.json").read_text())
+    rows = [_row(text, figures[key]) for key, text in ROWS.items()]
+    return "\n".join(["| figure | value | ± | n |", "|---|---|---|---|", *rows])
+
+
+def _row(text: str, figure: dict[str, float]) -> str:
+    return f"| {text} | {figure['value']:.3g} | {figure['error']:.2g} | {figure['n']} |"
+
+
+def real() -> str:
+    """The tables of benchmarks/real_pixels.py."""
+    result = json.loads((ROOT / "benchmarks/results/real_pixels.json").read_text())
+    arcs = [
+        "| system | deblended | classical fit | p_lens with arcs | p_lens without |",
+        "|---|---|---|---|---|",
+    ]
+    with_arcs, without = (result["p_lens"][f"hsc_{kind}_arcs"] for kind in ("with", "without"))
+    for row in result["arcs"]:
+        name = row["id"]
+        deblended, baseline = row["correlation_deblended"], row["correlation_baseline"]
+        scores = f"{with_arcs[name]:.3f} | {without[name]:.3f}"
+        arcs.append(f"| {name} | {deblended:.2f} | {baseline:.2f} | {scores} |")
+    median = f"{result['correlation_deblended_median']:.2f}"
+    arcs.append(f"| median | {median} | {result['correlation_baseline_median']:.2f} | | |")
+    return "\n".join([*arcs, "", *_others(result["p_lens"])])
+
+
+def _others(p_lens: dict[str, dict[str, float]]) -> list[str]:
+    lines = ["| real objects | n | p_lens: median | largest | above 0.5 |", "|---|---|---|---|---|"]
+    for name, scores in p_lens.items():
+        values = sorted(scores.values())
+        above = sum(value > 0.5 for value in values)
+        middle = values[len(values) // 2]
+        lines.append(f"| {name} | {len(values)} | {middle:.3f} | {values[-1]:.3f} | {above} |")
+    return lines
+
+
+def main() -> None:
+    text = PAGE.read_text()
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    blocks = f"### Simulated, held out\n\n{simulated()}\n\n### Real pixels\n\n{real()}\n"
+    PAGE.write_text(before + BEGIN + blocks + END + after)
+
+
+if __name__ == "__main__":
+    main()
