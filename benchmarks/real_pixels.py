@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from astropy.io import fits
+
 from lensmill.evaluation.baseline import subtract
 from lensmill.physics.surveys import DES_WIDE, HSC_WIDE
 from lensmill.provenance import provenance

@@ -28,7 +28,9 @@ UNIT = 3.7
 def check_network(factory: NetworkFactory, kind: Kind = "image") -> None:
     """The contract of networks: `kind` says whether an image or a vector comes out."""
     for channels in CHANNELS:
-        network = _disturbed(factory(*channels))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = _disturbed(factory(*channels))
         for shape in SHAPES:
             _check_output(network, channels, shape, kind)
     image = _noise(3, CHANNELS[-1][0], *SHAPES[0])
@@ -93,6 +95,19 @@ def _check_declaration(stage: Stage, batch: Batch) -> None:
     for name, value in _reads(stage, batch).items():
         kept = torch.equal(given[name], value)
         _require(kept, f"the stage changes {name!r} in the batch that it was handed")
+
+
+def _check_learning(stage: Stage, batch: Batch) -> None:
+    """Of the truth, nothing but what `learns` declares is needed."""
+    predicted = stage.predict(batch)
+    declared = {quantity.name: batch[quantity.name] for quantity in stage.learns}
+    try:
+        stage.select(declared)
+        stage.loss(stage(batch), declared)
+        stage.metrics(predicted, declared)
+    except KeyError as error:
+        message = f"the stage learns from {error}, which `learns` does not declare"
+        raise AssertionError(message) from None
 
 
 def _check_axes(stage: Stage, batch: Batch) -> None:
@@ -219,6 +234,7 @@ _STAGE_CHECKS: tuple[Callable[[Stage, Batch], None], ...] = (
     _check_selection,
     _check_metrics,
     _check_state,
+    _check_learning,
 )
 
 

@@ -7,6 +7,7 @@ import torch
 
 from lensmill.networks.blocks import pad_to_multiple
 from lensmill.networks.edsr import EDSR
+from lensmill.networks.polar import Polar
 from lensmill.networks.resnet import ResNet50
 from lensmill.networks.trunk import Trunk
 from lensmill.networks.unet import UNet
@@ -17,7 +18,8 @@ MEMBERS = {
     "UNet of one level": (partial(UNet, widths=(6,), blocks=2), "image"),
     "EDSR": (partial(EDSR, width=8, blocks=2), "image"),
     "Trunk": (partial(Trunk, widths=(6, 8, 10), blocks=1, hidden=8), "vector"),
-    "ResNet50": (partial(ResNet50, width=2), "vector"),
+    "Polar": (partial(Polar, width=6, wide=8, blocks=1, hidden=8), "vector"),
+    "ResNet50": (partial(ResNet50, width=8), "vector"),
 }
 
 
@@ -53,10 +55,18 @@ def test_untrained_unet_outputs_zero():
     assert not output.any()
 
 
-@pytest.mark.parametrize(("network", "shape"), [(UNet, (2, 3, 34, 41)), (Trunk, (2, 3))])
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (partial(UNet, widths=(6, 8)), (2, 3, 34, 41)),
+        (partial(Trunk, widths=(6, 8)), (2, 3)),
+        (partial(Polar, width=6, wide=8), (2, 3)),
+    ],
+    ids=["UNet", "Trunk", "Polar"],
+)
 def test_compact_networks_output_float32_under_autocast(network, shape):
     with torch.autocast("cpu", torch.bfloat16):
-        output = network(4, 3, widths=(6, 8))(torch.randn(2, 4, 34, 41))
+        output = network(4, 3)(torch.randn(2, 4, 34, 41))
     assert output.dtype == torch.float32
     assert output.shape == shape
 
@@ -68,3 +78,15 @@ def test_padding_repeats_the_far_edges():
     assert torch.equal(padded[..., :3, :5], image)
     assert torch.equal(padded[..., 3, :5], image[..., 2, :])
     assert torch.equal(padded[..., :3, 7], image[..., 4])
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (41, 47), (52, 33)])
+def test_polar_samples_circles_around_the_centre(shape):
+    """A map of the distance from the centre is the same on every angle of a circle."""
+    network = Polar(1, 2, reach=12.0)
+    y, x = (torch.arange(side) - (side - 1) / 2 for side in shape)
+    padded = pad_to_multiple(torch.hypot(y[:, None], x)[None, None], 2)
+    points = network._points(shape, padded)
+    radius = torch.nn.functional.grid_sample(padded, points, align_corners=False)[0, 0]
+    expected = (torch.arange(16.0) + 0.5)[:, None] * 0.75
+    torch.testing.assert_close(radius[2:], expected.expand_as(radius)[2:], rtol=0, atol=0.08)

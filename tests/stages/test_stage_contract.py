@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lensmill.quantities import CLEAN, CONDITIONS, NOISY, P_LENS, SKY_SIGMA, Quantity
+from lensmill.quantities import CLEAN, CONDITIONS, IS_LENS, NOISY, P_LENS, SKY_SIGMA, Quantity
 from lensmill.stages.base import Stage
 from lensmill.testing import check_stage
 
@@ -15,6 +15,7 @@ class Good(Stage):
     bands = ("g", "r", "i")
     reads = (NOISY, *CONDITIONS)
     writes = (P_LENS,)
+    learns = (IS_LENS,)
 
     def __init__(self):
         super().__init__()
@@ -44,6 +45,11 @@ class ReadsInSecret(Good):
 class Peeks(Good):
     def images(self, batch):
         return super().images({**batch, "noisy": batch.get("clean", batch["noisy"])})
+
+
+class LearnsInSecret(Good):
+    def loss(self, output, truth):
+        return super().loss(output, truth) + truth["theta_E"]
 
 
 class WritesInSecret(Good):
@@ -173,6 +179,7 @@ class Forgets(Good):
 BROKEN = {
     ReadsInSecret: "reads 'clean', which `reads` does not declare",
     Peeks: "depends on quantities that `reads` does not declare",
+    LearnsInSecret: "learns from 'theta_E'",
     WritesInSecret: "writes \\['clean', 'p_lens'\\]",
     WritesNothing: "writes \\[\\]",
     Overwrites: "changes 'noisy'",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from torch import Tensor
 
-from lensmill.evaluation.profile import Renderer, Trials
+from lensmill.evaluation.profile import Renderer, trial_galaxies
 from lensmill.grid import Grid
 from lensmill.stages.scaling import local_noise, smooth
 
@@ -98,8 +98,9 @@ def _fit(
         parameters = round_.solve(parameters, low, high)
         model = round_.model(torch.from_numpy(parameters)[None])[0]
         kept = _unclipped((data - model) * weight.sqrt(), _core(grid, parameters, fwhm))
-    trial = Trials.of(torch.from_numpy(parameters)[None])
-    return [float(value) for value in vars(trial).values()], model
+    best = trial_galaxies(torch.from_numpy(parameters)[None])
+    values = (best.x, best.y, best.half_light_radius, best.index, best.q, best.phi)
+    return [float(value) for value in values], model
 
 
 @dataclass(frozen=True)

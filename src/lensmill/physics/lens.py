@@ -11,8 +11,9 @@ from torch import Tensor
 CORE = 1e-8
 """Softening of the centre, arcsec: keeps gradients finite there, changes α by less than 1e-8″."""
 
-_SERIES = 1e-2
-"""Below this |w|, atan(√w)/√w is summed as a series (error < 1e-15)."""
+_ROUND = 1e-4
+"""Below this 1 − q², atan(f z)/f and atanh(f z)/f are corrected from this f² by two terms of their
+series (error < 1e-12)."""
 
 
 def rotate(
@@ -21,26 +22,6 @@ def rotate(
     """(x, y) in the frame whose +x axis points along `phi` (radian)."""
     cosine, sine = torch.cos(phi), torch.sin(phi)
     return cosine * x + sine * y, cosine * y - sine * x
-
-
-def _series(w: Tensor) -> Tensor:
-    """1 − w/3 + w²/5 − … : atan(√w)/√w near 0; atanh(√w)/√w is the same at −w."""
-    total = torch.zeros_like(w)
-    for order in range(8, -1, -1):
-        total = total * -w + 1.0 / (2 * order + 1)
-    return total
-
-
-def _atan_ratio(w: Tensor) -> Tensor:
-    """atan(√w)/√w, smooth at w = 0."""
-    root = torch.sqrt(torch.where(w > _SERIES, w, 1.0))
-    return torch.where(w > _SERIES, torch.atan(root) / root, _series(w))
-
-
-def _atanh_ratio(w: Tensor) -> Tensor:
-    """atanh(√w)/√w, smooth at w = 0."""
-    root = torch.sqrt(torch.where(w > _SERIES, w, 0.25))
-    return torch.where(w > _SERIES, torch.atanh(root) / root, _series(-w))
 
 
 def sie_deflection(
@@ -55,13 +36,36 @@ def sie_deflection(
     x, y, theta_E: arcsec. q: axis ratio b/a in (0, 1], regular at 1. phi: major axis, radian
     from +x. Kormann, Schneider & Bartelmann 1994, eq. 27a, with θ_E on the intermediate axis.
     """
-    u, v = rotate(x, y, phi)
-    psi = torch.sqrt(q**2 * (u**2 + CORE**2) + v**2)
-    f_squared = 1 - q**2
-    scale = theta_E * torch.sqrt(q) / psi
-    alpha_u = scale * u * _atan_ratio(f_squared * (u / psi) ** 2)
-    alpha_v = scale * v * _atanh_ratio(f_squared * (v / psi) ** 2)
-    return rotate(alpha_u, alpha_v, -phi)
+    alpha = sie_deflection_aligned(*rotate(x, y, phi), theta_E, q)
+    return rotate(*alpha, -phi)
+
+
+def sie_deflection_aligned(
+    u: Float[Tensor, "*#a"],
+    v: Float[Tensor, "*#a"],
+    theta_E: Float[Tensor, "*#a"],
+    q: Float[Tensor, "*#a"],
+) -> tuple[Tensor, Tensor]:
+    """Deflection along and across the major axis, with u along it; arguments as `sie_deflection`.
+
+    α_u = θ_E √q atan(f z)/f with z = u/ψ, ψ² = q² u² + v², f² = 1 − q²; α_v likewise with atanh.
+    """
+    q_squared = q**2
+    inverse = torch.rsqrt(torch.addcmul(q_squared * CORE**2 + v * v, q_squared, u * u))
+    f_squared = 1 - q_squared
+    used = torch.clamp(f_squared, min=_ROUND)
+    f, size = torch.sqrt(used), theta_E * torch.sqrt(q)
+    first, second = size * (f_squared - used) / 3, size * (f_squared**2 - used**2) / 5
+    z, w = u * inverse, v * inverse
+    alpha_u = torch.atan(f * z) * (size / f) + _odd(z, -first, second)
+    alpha_v = torch.atanh(f * w) * (size / f) + _odd(w, first, second)
+    return alpha_u, alpha_v
+
+
+def _odd(z: Tensor, cubic: Tensor, quintic: Tensor) -> Tensor:
+    """cubic · z³ + quintic · z⁵."""
+    squared = z * z
+    return z * squared * torch.addcmul(cubic, quintic, squared)
 
 
 def sie_convergence(

@@ -20,24 +20,26 @@ def _pixel_integral(offset: Tensor, sigma: Tensor, pixel_scale: float) -> Tensor
     return 0.5 * (torch.erf(upper * scale) - torch.erf(lower * scale))
 
 
-def gaussian_blur_matrix(
-    fwhm: Float[Tensor, "*lead"], pixels: int, pixel_scale: float, supersampling: int
+def gaussian_sample_matrix(
+    fwhm: Float[Tensor, "*lead"],
+    pixels: int,
+    pixel_scale: float,
+    supersampling: int,
+    margin: int = 0,
 ) -> Float[Tensor, "*lead pixel cell"]:
-    """Matrix along one axis from cell-averaged brightness to flux per pixel, in arcsec.
+    """Matrix along one axis from brightness at the cells' centres to flux per pixel, in arcsec.
 
-    fwhm: arcsec. Cells are `pixel_scale / supersampling` wide. Their averaging is itself a blur of
-    variance h²/12, which the Gaussian is narrowed by. Light beyond the edge is taken to be as
-    bright as the edge, so each row sums to the pixel's width.
+    fwhm: arcsec. Cells are `pixel_scale / supersampling` wide and reach `margin` pixels beyond
+    the stamp on either side. Each counts as a point of the cell's weight: for light that varies
+    slowly over a cell, that sum is exact beyond every power of the cell's width. Light beyond
+    the margin is taken to be as bright as its edge, so each row sums to the pixel's width.
     """
     cell = pixel_scale / supersampling
-    cells = pixels * supersampling
-    sigma = torch.sqrt(torch.clamp((fwhm / FWHM_PER_SIGMA) ** 2 - cell**2 / 12, min=cell**2 / 12))
-    steps = torch.arange(-(cells - 1), supersampling * (pixels - 1) + 1, device=fwhm.device)
-    offsets = (steps.to(fwhm) + (supersampling - 1) / 2) * cell
-    profile = _pixel_integral(offsets, sigma[..., None], pixel_scale) * cell
-    pixel = torch.arange(pixels, device=fwhm.device)[:, None]
-    index = supersampling * pixel - torch.arange(cells, device=fwhm.device) + cells - 1
-    matrix = profile[..., index]
+    cells = (pixels + 2 * margin) * supersampling
+    count = cells + supersampling * (pixels - 1)
+    offsets = (torch.arange(count, device=fwhm.device) - (count - 1) / 2).to(fwhm) * cell
+    profile = _pixel_integral(offsets, (fwhm / FWHM_PER_SIGMA)[..., None], pixel_scale) * cell
+    matrix = profile.unfold(-1, cells, supersampling).flip(-2)
     missing = pixel_scale - matrix.sum(-1)
     half = pixels // 2
     matrix[..., :half, 0] += missing[..., :half]
@@ -46,15 +48,15 @@ def gaussian_blur_matrix(
 
 
 def gaussian_point(
-    fwhm: Float[Tensor, "*lead"],
-    position: Float[Tensor, "*lead"],
+    fwhm: Float[Tensor, "*#lead"],
+    position: Float[Tensor, "*#lead"],
     pixels: int,
     pixel_scale: float,
 ) -> Float[Tensor, "*lead pixel"]:
     """Flux per pixel, along one axis, of a unit point at `position` (arcsec from the centre)."""
-    centres = (torch.arange(pixels, device=fwhm.device) - (pixels - 1) / 2) * pixel_scale
-    sigma = (fwhm / FWHM_PER_SIGMA)[..., None]
-    return _pixel_integral(centres.to(fwhm) - position[..., None], sigma, pixel_scale)
+    edges = (torch.arange(pixels + 1, device=fwhm.device) - pixels / 2).to(fwhm) * pixel_scale
+    scale = FWHM_PER_SIGMA / math.sqrt(2) / fwhm
+    return 0.5 * torch.erf((edges - position[..., None]) * scale[..., None]).diff(dim=-1)
 
 
 def convolve(

@@ -14,13 +14,24 @@ from torch import Tensor
 class Sersic:
     """Sérsic components of each scene; positions in arcsec from the image's centre."""
 
-    magnitude: Float[Tensor, "batch component band"]  # AB, total; inf for none
-    half_light_radius: Float[Tensor, "batch component"]  # arcsec, product average of the axes
-    index: Float[Tensor, "batch component"]
-    q: Float[Tensor, "batch component"]
-    phi: Float[Tensor, "batch component"]  # radian from +x
-    x: Float[Tensor, "batch component"]
-    y: Float[Tensor, "batch component"]
+    magnitude: Float[Tensor, "*batch component band"]  # AB, total; inf for none
+    half_light_radius: Float[Tensor, "*batch component"]  # arcsec, product average of the axes
+    index: Float[Tensor, "*batch component"]
+    q: Float[Tensor, "*batch component"]
+    phi: Float[Tensor, "*batch component"]  # radian from +x
+    x: Float[Tensor, "*batch component"]
+    y: Float[Tensor, "*batch component"]
+
+    @property
+    def over_pixels(self) -> "Sersic":
+        """The same with two axes of one, (…, component, 1, 1), to broadcast over (y, x)."""
+        magnitude, *others = vars(self).values()
+        return Sersic(magnitude[..., None, None, :], *(each[..., None, None] for each in others))
+
+    @property
+    def in_rows(self) -> "Sersic":
+        """Every component a row of its own, (batch · component)."""
+        return Sersic(*(value.flatten(0, 1) for value in vars(self).values()))
 
 
 @dataclass(frozen=True)

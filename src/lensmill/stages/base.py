@@ -14,7 +14,7 @@ NetworkFactory = Callable[[int, int], nn.Module]
 
 
 class Stage(nn.Module, ABC):
-    """Reads some named quantities, writes others.
+    """Reads some named quantities, writes others, and learns from those of the truth.
 
     Losses want scaled targets, the next stage wants physical units: hence `forward`, `decode`
     and `loss`. Scaling lives in the stage, so training and inference cannot disagree.
@@ -23,6 +23,8 @@ class Stage(nn.Module, ABC):
     bands: tuple[str, ...]
     reads: tuple[Quantity, ...]
     writes: tuple[Quantity, ...]
+    learns: tuple[Quantity, ...]
+    """All of the truth that `loss`, `metrics` and `select` look at."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
@@ -42,7 +44,7 @@ class Stage(nn.Module, ABC):
 
     def select(self, truth: Batch) -> Bool[Tensor, " batch"]:
         """Which examples to train on: all, unless a stage says otherwise."""
-        some = truth[self.reads[0].name]
+        some = truth[self.learns[0].name]
         return torch.ones(len(some), dtype=torch.bool, device=some.device)
 
     def predict(self, batch: Batch) -> Batch:

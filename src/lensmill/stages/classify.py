@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from lensmill.quantities import CONDITIONS, P_LENS, Batch, by_name
+from lensmill.quantities import CONDITIONS, IS_LENS, P_LENS, Batch, by_name
 from lensmill.stages.base import NetworkFactory, Stage
 from lensmill.stages.scaling import channel_count, channels
 
@@ -28,7 +28,7 @@ class Classify(Stage):
         super().__init__()
         self.bands, self.images = tuple(bands), tuple(images)
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
-        self.writes = (P_LENS,)
+        self.writes, self.learns = (P_LENS,), (IS_LENS,)
         self.network = network(channel_count(len(self.bands), len(self.images)), 1)
         self.register_buffer("temperature", torch.ones(()))
 

@@ -8,6 +8,8 @@ from lensmill.quantities import (
     CONDITIONS,
     E1,
     E2,
+    IS_LENS,
+    PIXEL_SCALE,
     POSTERIOR_LOG_WEIGHT,
     POSTERIOR_MEAN,
     POSTERIOR_SCALE_TRIL,
@@ -50,6 +52,7 @@ class Regress(Stage):
             E1,
             E2,
         )
+        self.learns = (IS_LENS, THETA_E, E1, E2, PIXEL_SCALE)
         self.network = network(channel_count(len(self.bands), len(self.images)), 10 * components)
         self.register_buffer("scale", torch.tensor([0.4, 0.2, 0.2]))
 

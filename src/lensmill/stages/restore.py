@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lensmill.quantities import CONDITIONS, Batch, Quantity, by_name
+from lensmill.quantities import CONDITIONS, SKY_SIGMA, Batch, Quantity, by_name
 from lensmill.stages.base import NetworkFactory, Stage
 from lensmill.stages.scaling import channel_count, channels, in_sigmas
 
@@ -29,7 +29,7 @@ class Restore(Stage, ABC):
         super().__init__()
         self.bands, self.images = tuple(bands), tuple(images)
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
-        self.writes = (self.target,)
+        self.writes, self.learns = (self.target,), (self.target, SKY_SIGMA)
         count = channel_count(len(self.bands), len(self.images))
         self.network = network(count, len(self.bands))
 

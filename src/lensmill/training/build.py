@@ -20,6 +20,7 @@ BUILT_IN = {
     "Priors": "lensmill.simulation.population.priors:Priors",
     "UNet": "lensmill.networks.unet:UNet",
     "Trunk": "lensmill.networks.trunk:Trunk",
+    "Polar": "lensmill.networks.polar:Polar",
     "EDSR": "lensmill.networks.edsr:EDSR",
     "ResNet50": "lensmill.networks.resnet:ResNet50",
     "Denoise": "lensmill.stages.denoise:Denoise",

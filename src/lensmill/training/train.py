@@ -185,7 +185,7 @@ class _Training:
         what a network draws at random (dropout) is seeded too."""
         torch.manual_seed(self.recipe.simulation.seed + step)
         batch, truth = self.pool(step)
-        if not len(truth["is_lens"]):
+        if not batch or not len(next(iter(batch.values()))):
             return 0.0
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(share, self.settings)
@@ -202,9 +202,8 @@ class _Training:
         truth = self.loader(step, self.device)
         batch = self.inputs(truth)
         chosen = self.stage.select(truth)
-        names = {quantity.name for quantity in self.stage.reads} | {"is_lens"}
-        read = {name: batch[name][chosen] for name in names}
-        return read, {name: value[chosen] for name, value in truth.items()}
+        read = {quantity.name: batch[quantity.name][chosen] for quantity in self.stage.reads}
+        return read, {quantity.name: truth[quantity.name][chosen] for quantity in self.stage.learns}
 
     @torch.no_grad()
     def inputs(self, truth: Batch) -> Batch:

@@ -1,0 +1,102 @@
+"""Gaussian matrices and kernel images: flux, width, position, edges, and each other."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from lensmill.physics.psf import (
+    FWHM_PER_SIGMA,
+    convolve,
+    gaussian_point,
+    gaussian_sample_matrix,
+)
+
+FWHM = torch.tensor([[0.5, 0.9, 1.3], [0.6, 0.7, 0.8]], dtype=torch.float64)
+SCALE = 0.2
+SIZES = (33, 40)
+
+
+def axis(count: int, step: float) -> Tensor:
+    """Centres of `count` cells about 0."""
+    return (torch.arange(count, dtype=torch.float64) - (count - 1) / 2) * step
+
+
+def gaussian(position: Tensor, sigma: Tensor) -> Tensor:
+    """A unit Gaussian."""
+    return torch.exp(-0.5 * (position / sigma) ** 2) / (math.sqrt(2 * math.pi) * sigma)
+
+
+@pytest.mark.parametrize("pixels", SIZES)
+@pytest.mark.parametrize("supersampling", [1, 2, 3])
+def test_uniform_light_stays_uniform(pixels: int, supersampling: int) -> None:
+    total = gaussian_sample_matrix(FWHM, pixels, SCALE, supersampling, 2).sum(-1)
+    torch.testing.assert_close(total, torch.full((2, 3, pixels), SCALE, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("pixels", SIZES)
+def test_matrices_conserve_flux_away_from_the_edge(pixels: int) -> None:
+    cell = SCALE / 2
+    sample = gaussian_sample_matrix(FWHM, pixels, SCALE, 2, 3).sum(-2)[..., 36:-36]
+    torch.testing.assert_close(sample, torch.full_like(sample, cell), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("pixels", SIZES)
+@pytest.mark.parametrize("supersampling", [1, 2, 3])
+def test_point_spread_functions_add_in_quadrature(pixels: int, supersampling: int) -> None:
+    """A Gaussian of 0.6″ through a PSF of f is one of √(0.6² + f²), even with one cell a pixel."""
+    cells = (pixels + 4) * supersampling
+    matrix = gaussian_sample_matrix(FWHM, pixels, SCALE, supersampling, 2)
+    place = torch.tensor(0.07, dtype=torch.float64)
+    light = gaussian(axis(cells, SCALE / supersampling) - place, torch.tensor(0.6) / FWHM_PER_SIGMA)
+    expected = gaussian_point(torch.hypot(FWHM, torch.tensor(0.6)), place, pixels, SCALE)
+    torch.testing.assert_close(matrix @ light, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("pixels", [65, 80])
+@pytest.mark.parametrize("place", [0.0, 0.13, -1.71])
+def test_a_point_lies_where_it_is_put(pixels: int, place: float) -> None:
+    position = torch.full_like(FWHM, place)
+    image = gaussian_point(FWHM, position, pixels, SCALE)
+    torch.testing.assert_close(image.sum(-1), torch.ones_like(FWHM), rtol=1e-9, atol=0)
+    torch.testing.assert_close(image @ axis(pixels, SCALE), position, rtol=0, atol=1e-9)
+    spread = image @ axis(pixels, SCALE) ** 2 - position**2
+    torch.testing.assert_close(
+        spread, (FWHM / FWHM_PER_SIGMA) ** 2 + SCALE**2 / 12, rtol=1e-6, atol=0
+    )
+
+
+@pytest.mark.parametrize("sides", [(21, 25), (25, 21)])
+@pytest.mark.parametrize("shape", [(33, 40), (40, 33), (32, 45)])
+def test_convolution_with_a_kernel_equals_the_matrices(
+    shape: tuple[int, int], sides: tuple[int, int]
+) -> None:
+    """With a Gaussian drawn as a kernel; to the edge, beyond which light is as at the edge."""
+    narrow = FWHM.clamp(max=0.7)
+    centre = torch.zeros_like(narrow)
+    v, u = (gaussian_point(narrow, centre, side, SCALE) for side in sides)
+    kernel = v[..., :, None] * u[..., None, :]
+    y, x = (gaussian_sample_matrix(narrow, pixels, SCALE, 1) for pixels in shape)
+    generator = torch.Generator().manual_seed(2)
+    image = torch.rand(2, 3, *shape, generator=generator, dtype=torch.float64)
+    expected = y @ image @ x.mT / SCALE**2
+    torch.testing.assert_close(convolve(image, kernel), expected, rtol=0, atol=1e-6)
+
+
+def test_convolution_turns_nothing_around() -> None:
+    """A point through a lopsided kernel is the kernel itself, the right way round."""
+    kernel = torch.zeros(1, 1, 5, 3)
+    kernel[0, 0, 4, 0], kernel[0, 0, 2, 1] = 1.0, 3.0
+    image = torch.zeros(1, 1, 12, 9)
+    image[0, 0, 6, 4] = 4.0
+    result = convolve(image, kernel)
+    assert result.shape == image.shape
+    expected = torch.zeros_like(image)
+    expected[0, 0, 8, 3], expected[0, 0, 6, 4] = 1.0, 3.0
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
+
+
+def test_a_kernel_needs_odd_sides() -> None:
+    with pytest.raises(ValueError, match="odd sides, not 4×5"):
+        convolve(torch.zeros(2, 3, 9, 8), torch.ones(2, 3, 4, 5))
