@@ -33,7 +33,7 @@ def axis_ratio_from_ellipticity(
     """(q, φ) of (e1, e2); φ in radian in [0, π), 0 where e = 0 and the angle has no meaning."""
     size = torch.hypot(e1, e2)
     phi = torch.remainder(0.5 * torch.atan2(e2, e1), math.pi)
-    return (1 - size) / (1 + size), phi
+    return (1 - size) / (1 + size), torch.where(phi < math.pi, phi, 0.0)  # −1e-9 rounds to π
 
 
 def position_angle_deg(phi: Float[Tensor, "..."]) -> Tensor:

@@ -31,30 +31,34 @@ from lensmill.units import flux_from_magnitude
 class Sampling:
     """How finely light is sampled.
 
-    supersampling: cells per pixel side. margin: pixels beyond the stamp whose light is blurred in.
+    supersampling: cells per pixel side. margin: arcsec around the stamp whose light is blurred in.
     core: semi-minor axis of a galaxy's soft core, in cells; rings, spokes: points on it.
     cells: how many cells are refined for the lensed source; levels: how many of the squares in
     them are divided further, and into how many parts a side.
     """
 
     supersampling: int = 2
-    margin: int = 2
+    margin: float = 1.0
     core: float = 2.0
     rings: int = 8
     spokes: int = 12
     cells: int = 512
     levels: Levels = ((192, 3), (96, 3))
 
+    def border(self, grid: Grid) -> int:
+        """The margin in pixels."""
+        return math.ceil(self.margin / grid.pixel_scale)
+
     def cells_of(self, grid: Grid) -> Grid:
         """The cells of a stamp and of its margin."""
-        y, x = (pixels + 2 * self.margin for pixels in grid.shape)
+        y, x = (pixels + 2 * self.border(grid) for pixels in grid.shape)
         return Grid((y, x), grid.pixel_scale).supersampled(self.supersampling)
 
     def blur(self, psf_fwhm: Float[Tensor, "*lead"], grid: Grid) -> tuple[Tensor, Tensor]:
         """Matrices (…, pixel, cell) along y and along x: image = y · cells · xᵀ."""
         y, x = (
             gaussian_sample_matrix(
-                psf_fwhm, pixels, grid.pixel_scale, self.supersampling, self.margin
+                psf_fwhm, pixels, grid.pixel_scale, self.supersampling, self.border(grid)
             )
             for pixels in grid.shape
         )

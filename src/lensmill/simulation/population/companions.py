@@ -21,9 +21,9 @@ Array = NDArray[np.float64]
 
 def draw_companions(seed: int, indices: Int[Tensor, " batch"], mean: float, field: float) -> Sersic:
     """`SLOTS` components (g, r, i) within ±`field` arcsec; those not present have no flux."""
-    u = uniform(seed, indices, STREAM, 1 + 9 * SLOTS).numpy()
+    u = uniform(seed, indices, STREAM, 1 + 10 * SLOTS).numpy()
     count = poisson.ppf(u[:, 0], mean) if mean > 0 else np.zeros(len(u))
-    slots = u[:, 1:].reshape(len(u), SLOTS, 9)
+    slots = u[:, 1:].reshape(len(u), SLOTS, 10)
     present = np.arange(SLOTS) < count[:, None]
     return _companions(slots, present, field)
 
@@ -40,7 +40,7 @@ def _companions(u: Array, present: NDArray[np.bool_], field: float) -> Sersic:
     return Sersic(
         magnitude=as_tensor(np.stack([i + r_i + g_r, i + r_i, i], axis=-1)),
         half_light_radius=as_tensor(np.where(star, 0.01, radius)),
-        index=as_tensor(np.where(u[..., 5] < 0.3, 4.0, 1.0)),
+        index=as_tensor(np.where(u[..., 9] < 0.3, 4.0, 1.0)),
         q=as_tensor(np.where(star, 1.0, 0.3 + 0.7 * u[..., 5])),
         phi=as_tensor(np.pi * u[..., 6]),
         x=as_tensor(field * (2 * u[..., 7] - 1)),

@@ -56,8 +56,8 @@ class Priors:
         shallower than LSST's coadd detects have brighter sources.
     ellipticity_scatter: standard deviation of (e1, e2) of the mass about those of the light.
     centre_scatter: arcsec, of the lens galaxy about the stamp's centre, per axis.
-    companions: mean number of unrelated galaxies and stars in each stamp; `field`: arcsec, the
-        half-width over which they are spread.
+    companions: mean number of unrelated galaxies and stars in each stamp, of which three at most
+        are placed; `field`: arcsec, the half-width over which they are spread.
     """
 
     lens_fraction: float = 0.5
@@ -102,13 +102,14 @@ class Priors:
         centre: Array,
         u: Array,
     ) -> Mass:
-        light = ellipticity_from_axis_ratio(as_tensor(pair["q_lens"]), as_tensor(phi))
-        scatter = self.ellipticity_scatter * as_tensor(ndtri(u).T)
+        light = ellipticity_from_axis_ratio(torch.from_numpy(pair["q_lens"]), torch.from_numpy(phi))
+        scatter = torch.from_numpy(self.ellipticity_scatter * ndtri(u).T)
         e1, e2 = light[0] + scatter[0], light[1] + scatter[1]
         shrink = torch.clamp(0.66 / torch.hypot(e1, e2).clamp(min=1e-9), max=1.0)  # q ≥ 0.2
         q, angle = axis_ratio_from_ellipticity(e1 * shrink, e2 * shrink)
         theta_E = np.where(is_lens, np.exp(pair["ln_theta_E"]), 0.0)
-        return Mass(as_tensor(theta_E), q, angle, as_tensor(centre[0]), as_tensor(centre[1]))
+        x, y = map(as_tensor, centre)
+        return Mass(as_tensor(theta_E), q.float(), angle.float(), x, y)
 
     def _source(
         self, pair: dict[str, Array], is_lens: NDArray[np.bool_], centre: Array, u: Array
