@@ -10,6 +10,7 @@ from typing import Any
 import caustics
 import numpy as np
 import torch
+from caskade import forward
 from lenstronomy.Data.imaging_data import ImageData
 from lenstronomy.Data.psf import PSF
 from lenstronomy.ImSim.image_model import ImageModel
@@ -172,6 +173,15 @@ def _cosmology() -> Any:
     return caustics.FlatLambdaCDM(name="cosmology")
 
 
+class _Stack(caustics.LightStack):  # type: ignore[misc]
+    """Theirs adds in place, which vmap refuses."""
+
+    @forward
+    def brightness(self, x: Tensor, y: Tensor) -> Tensor:
+        first, *others = self.light_models
+        return sum((each.brightness(x, y) for each in others), first.brightness(x, y))
+
+
 class CausticsSimulator:
     """caustics' `LensSource` under vmap, one for each band, of an SIE, bulge, disk and source."""
 
@@ -187,7 +197,7 @@ class CausticsSimulator:
             source,
             grid.pixel_scale,
             grid.shape[1],
-            caustics.LightStack(light_models=[bulge, disk], name="galaxy"),
+            _Stack(light_models=[bulge, disk], name="galaxy"),
             grid.shape[0],
             supersampling,
             psf=gaussian_kernel(fwhm, grid.pixel_scale / supersampling),

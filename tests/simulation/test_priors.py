@@ -273,3 +273,17 @@ def test_scenes_hold_their_companions(lenses):
     drawn = companions.draw_companions(3, INDICES, LENSES.companions, LENSES.field)
     for name, value in vars(drawn).items():
         assert torch.equal(getattr(lenses.foreground, name)[:, 2:], value)
+
+
+def test_some_non_lenses_have_nothing_behind_them():
+    drawn = Priors(empty_fraction=0.3).draw(3, INDICES)
+    empty = torch.isinf(drawn.source.magnitude[:, 0, 0])
+    assert not (empty & drawn.is_lens).any()
+    share = empty[~drawn.is_lens].double().mean().item()
+    assert abs(share - 0.3) < 4 * math.sqrt(0.21 / (~drawn.is_lens).sum().item())
+
+
+def test_satellites_gather_around_the_lens():
+    drawn = companions.draw_companions(3, INDICES, 3.0, 8.0, satellites=1.0)
+    place = torch.stack([drawn.x, drawn.y]).flatten() / companions.HALO
+    assert kstest(place.double(), "norm").pvalue > 1e-3

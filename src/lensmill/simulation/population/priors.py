@@ -52,22 +52,26 @@ class Priors:
     lens_fraction: of scenes; a non-lens is the same draw with the deflection set to zero.
     bright_fraction: of the non-lenses, have a source brightened by up to `bright_magnitudes` and
         moved to up to 2.5 θ_E, so that brightness and distance alone do not make a lens.
+    empty_fraction: of the non-lenses, have no source at all.
     brightening: mag, sources are brightened by up to this (uniform): the lenses that a survey
         shallower than LSST's coadd detects have brighter sources.
     ellipticity_scatter: standard deviation of (e1, e2) of the mass about those of the light.
     centre_scatter: arcsec, of the lens galaxy about the stamp's centre, per axis.
     companions: mean number of unrelated galaxies and stars in each stamp, of which three at most
-        are placed; `field`: arcsec, the half-width over which they are spread.
+        are placed; `field`: arcsec, the half-width over which they are spread, but for a share of
+        `satellites`, which gather around the lens.
     """
 
     lens_fraction: float = 0.5
     bright_fraction: float = 0.5
     bright_magnitudes: float = 3.0
+    empty_fraction: float = 0.0
     brightening: float = 0.0
     ellipticity_scatter: float = 0.04
     centre_scatter: float = 0.05
     companions: float = 2.0
     field: float = 8.0
+    satellites: float = 0.0
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -86,9 +90,9 @@ class Priors:
             mass=self._mass(pair, is_lens, phi, centre, u[:, 18:20]),
             foreground=join(
                 _lens_light(pair, phi, centre, u[:, 20:25]),
-                draw_companions(seed, indices.cpu(), self.companions, self.field),
+                draw_companions(seed, indices.cpu(), self.companions, self.field, self.satellites),
             ),
-            source=self._source(pair, is_lens, centre, u[:, 25:31]),
+            source=self._source(pair, is_lens, centre, u[:, 25:32]),
             redshift_lens=as_tensor(pair["z_lens"]),
             redshift_source=as_tensor(pair["z_source"]),
         )
@@ -120,6 +124,7 @@ class Priors:
         beta = np.where(bright, 2.5 * np.exp(pair["ln_theta_E"]) * np.sqrt(u[:, 1]), beta)
         i = pair["i_source"] - np.where(bright, self.bright_magnitudes * u[:, 2], 0.0)
         i = i - self.brightening * u[:, 5]
+        i = np.where(~is_lens & (u[:, 6] < self.empty_fraction), np.inf, i)
         angle = 2 * np.pi * u[:, 3]
         return Sersic(
             magnitude=_magnitudes(i, pair["g_minus_r_source"], pair["r_minus_i_source"]),
