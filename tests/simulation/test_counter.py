@@ -7,7 +7,7 @@ from scipy.stats import chisquare, kstest
 
 from lensmill.simulation import grids, observing, simulator
 from lensmill.simulation.counter import normal, philox, uniform
-from lensmill.simulation.population import companions, priors
+from lensmill.simulation.population import assembly, collett, companions, priors
 
 INDICES = torch.arange(2000) * 7 + 2**33
 DRAWS = [uniform, normal]
@@ -107,5 +107,6 @@ def test_no_number_is_drawn_twice():
 
 
 def test_every_user_has_its_own_stream():
-    streams = [each.STREAM for each in (priors, observing, companions, grids)]
-    assert len({*streams, simulator.NOISE_STREAM}) == 5
+    streams = [each.STREAM for each in (assembly, priors, observing, companions, grids)]
+    assert len({*streams, simulator.NOISE_STREAM}) == 6
+    assert max(streams) < collett.FIRST_STREAM

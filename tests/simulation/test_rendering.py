@@ -301,26 +301,3 @@ def test_gradients_are_those_of_finite_differences(scene, conditions, part, name
     with torch.no_grad():
         expected = (total(torch.tensor(step)) - total(torch.tensor(-step))) / (2 * step)
     assert (found - expected).abs().max() < 0.02 * expected.abs().max()
-
-
-@pytest.mark.parametrize("beyond", [0.15, 0.3, 0.6])
-@pytest.mark.parametrize("radius", [0.01, 0.4])
-def test_light_beyond_the_edge_is_blurred_in(scene, conditions, beyond, radius):
-    """A star or a galaxy right of the stamp, against a stamp that holds it."""
-    galaxy = _each_tensor(lambda value: value[:1, :1], scene.foreground)
-    edge = GRID.extent[0] / 2
-    moved = replace(
-        galaxy,
-        half_light_radius=torch.full_like(galaxy.x, radius),
-        index=torch.ones_like(galaxy.x),
-        x=torch.full_like(galaxy.x, edge + beyond),
-    )
-    one = _each_tensor(lambda value: value[:1], scene)
-    source = replace(one.source, magnitude=torch.full_like(one.source.magnitude, math.inf))
-    alone = replace(one, foreground=moved, source=source)
-    seen = _each_tensor(lambda value: value[:1], conditions)
-    large = Grid((GRID.shape[0] + 20, GRID.shape[1] + 20), GRID.pixel_scale)
-    truth = render(alone, seen, large, Sampling())[0]
-    found = render(alone, seen, GRID, Sampling())[0]
-    error = (found - truth[..., 10:-10, 10:-10]).abs().amax((-2, -1))
-    assert (error < 4e-3 * truth.amax((-2, -1))).all()

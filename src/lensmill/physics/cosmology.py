@@ -26,7 +26,12 @@ def comoving_distance(z: Array, h0: float = 70.0, omega_m: float = 0.3) -> Array
     """Comoving distance in Mpc at redshift z ≤ 12 (interpolation error below 1e-6)."""
     if np.any(np.asarray(z) > _GRID[-1]) or np.any(np.asarray(z) < 0):
         raise ValueError(f"redshifts must lie in [0, {_GRID[-1]:g}]")
-    return np.interp(z, _GRID, _comoving(h0, omega_m))
+    return np.asarray(np.interp(z, _GRID, _comoving(h0, omega_m)))
+
+
+def redshift_at(distance: Array, h0: float = 70.0, omega_m: float = 0.3) -> Array:
+    """Redshift at a comoving distance in Mpc, below z = 12."""
+    return np.asarray(np.interp(distance, _comoving(h0, omega_m), _GRID))
 
 
 def angular_diameter_distance(z: Array, h0: float = 70.0, omega_m: float = 0.3) -> Array:

@@ -18,6 +18,7 @@ from lensmill.training.recipe import Part, SimulationRecipe, StageRecipe
 
 BUILT_IN = {
     "Priors": "lensmill.simulation.population.priors:Priors",
+    "Collett": "lensmill.simulation.population.collett:Collett",
     "UNet": "lensmill.networks.unet:UNet",
     "Trunk": "lensmill.networks.trunk:Trunk",
     "Polar": "lensmill.networks.polar:Polar",

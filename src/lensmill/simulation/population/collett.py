@@ -1,0 +1,138 @@
+"""Collett: the lenses that a survey finds, after Collett 2015.
+
+Deflectors by the velocity-dispersion function, sources by luminosity, redshift and colour, pairs
+by cross-section, and of these the ones that the survey detects.
+"""
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lensmill.physics.cosmology import ARCSEC, angular_diameter_distance
+from lensmill.physics.surveys import LENSPOP_COADD
+from lensmill.simulation.counter import uniform
+from lensmill.simulation.population import deflectors, pairs
+from lensmill.simulation.population.assembly import Assembly
+from lensmill.simulation.population.detection import Rules
+from lensmill.simulation.population.pairs import Pairs, draw_pairs
+
+Array = NDArray[np.float64]
+
+FIRST_STREAM = 1000
+"""Attempt k of every scene draws from stream 1000 + k."""
+ATTEMPTS = 48
+"""Pairs drawn at once for each scene that has none yet."""
+UNIFORMS = pairs.UNIFORMS + 2
+
+
+@dataclass(frozen=True)
+class Lenses:
+    """Detected lenses in the frame of the deflector; all (lens,)."""
+
+    pair: Pairs
+    magnitude: Array  # of the deflector, (lens, band)
+    half_light_radius: Array  # of the deflector, arcsec
+    magnification: Array
+
+
+@cache
+def _colours() -> tuple[Array, Array]:
+    """Redshifts, and apparent magnitude − M_r − distance modulus (band, redshift)."""
+    text = resources.files(__package__).joinpath("elliptical_colours.json").read_text()
+    table = json.loads(text)
+    return np.array(table["redshift"]), np.array([table[band] for band in "gri"])
+
+
+def deflector_light(pair: Pairs, u: Array) -> tuple[Array, Array]:
+    """g, r, i magnitudes (pair, band) and half-light radii in arcsec, from uniforms (pair, 2)."""
+    distance = angular_diameter_distance(pair.z_lens)
+    modulus = 5 * np.log10(distance * (1 + pair.z_lens) ** 2) + 25
+    absolute = deflectors.absolute_magnitude(pair.velocity_dispersion, u[:, 0])
+    redshift, colours = _colours()
+    bands = [np.interp(pair.z_lens, redshift, colour) for colour in colours]
+    radius = deflectors.half_light_radius_kpc(pair.velocity_dispersion, u[:, 1])
+    return (absolute + modulus)[:, None] + np.stack(bands, 1), radius / (1e3 * distance * ARCSEC)
+
+
+@dataclass(frozen=True)
+class Collett(Assembly):
+    """The lenses that `rules` detect. Lens i is the first detected pair of its own stream."""
+
+    rules: Rules = field(default_factory=lambda: Rules(LENSPOP_COADD))
+
+    def pairs(self, seed: int, indices: Int[Tensor, " batch"]) -> dict[str, Array]:
+        lenses = self.detected(seed, indices)
+        pair, source = lenses.pair, lenses.pair.source
+        g, r, i = lenses.magnitude.T
+        return {
+            "z_lens": pair.z_lens,
+            "z_source": source.redshift,
+            "ln_theta_E": np.log(pair.theta_E),
+            "q_lens": pair.q_lens,
+            "ln_radius_lens": np.log(lenses.half_light_radius),
+            "i_lens": i,
+            "g_minus_r_lens": g - r,
+            "r_minus_i_lens": r - i,
+            "beta_over_theta_E": np.hypot(pair.x, pair.y) / pair.theta_E,
+            "beta_angle": np.arctan2(pair.y, pair.x),
+            "q_source": source.q,
+            "phi_source": pair.phi_source,
+            "ln_radius_source": np.log(source.half_light_radius),
+            "i_source": source.i,
+            "g_minus_r_source": source.g - source.r,
+            "r_minus_i_source": source.r - source.i,
+        }
+
+    def detected(self, seed: int, indices: Int[Tensor, " batch"]) -> Lenses:
+        """The lenses `indices`, by rounds of attempts at those still missing."""
+        waiting = np.arange(len(indices))
+        found: list[tuple[NDArray[np.int64], Lenses]] = []
+        while len(waiting):
+            rows, lenses = self.attempt(seed, indices[torch.from_numpy(waiting)], len(found))
+            found.append((waiting[rows], lenses))
+            waiting = np.setdiff1d(waiting, waiting[rows])
+        return _in_order(found)
+
+    def attempt(
+        self, seed: int, indices: Int[Tensor, " batch"], number: int
+    ) -> tuple[NDArray[np.int64], Lenses]:
+        """(rows that found a lens, the first one of each) among `ATTEMPTS` draws a row."""
+        u = uniform(seed, indices, FIRST_STREAM + number, ATTEMPTS * UNIFORMS).numpy()
+        u = u.reshape(-1, UNIFORMS)
+        drawn = draw_pairs(u[:, :-2])
+        candidate = np.flatnonzero(drawn.kept & self.rules.may_pass(drawn))
+        pair = _chosen(drawn, candidate)
+        magnitude, radius = deflector_light(pair, u[candidate, -2:])
+        seen, magnification = self.rules.passes(pair, magnitude, radius)
+        rows, first = np.unique((candidate // ATTEMPTS)[seen], return_index=True)
+        lenses = Lenses(pair, magnitude, radius, magnification)
+        return rows, _chosen(lenses, np.flatnonzero(seen)[first])
+
+
+def _in_order(found: list[tuple[NDArray[np.int64], Lenses]]) -> Lenses:
+    """The lenses of all attempts in the order of their rows."""
+    order = np.argsort(np.concatenate([rows for rows, _ in found]))
+    return _chosen(_joined([lenses for _, lenses in found]), order)
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Dataclasses of arrays, and of such dataclasses, one after another."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    columns = (_joined([getattr(part, name) for part in parts]) for name in vars(parts[0]))
+    return type(parts[0])(*columns)
+
+
+def _chosen(part: Any, rows: NDArray[np.int64]) -> Any:
+    """The `rows` of every array."""
+    if isinstance(part, np.ndarray):
+        return part[rows]
+    return type(part)(*(_chosen(value, rows) for value in vars(part).values()))
