@@ -64,7 +64,7 @@ def lenstronomy_image(
             _lights(part, conditions, row, band) for part in (scene.foreground, scene.source)
         )
         fwhm = float(conditions.psf_fwhm[row, band])
-        lens = [_lens(*(float(value[row]) for value in vars(scene.mass).values()))]
+        lens = _lens_of(scene.mass, row)
         image = whole.image(fwhm, lens, source, galaxy, supersampling)
         if cusp > supersampling:
             first = (rows // 2 - CENTRAL // 2, columns // 2 - CENTRAL // 2)
@@ -100,7 +100,7 @@ class _Frame:
                 transform_pix2angle=np.eye(2) * scale,
             ),
             PSF("GAUSSIAN", fwhm=fwhm, truncation=8),
-            LensModel(["SIE"]),
+            LensModel(["EPL", "SHEAR"]),
             LightModel(["SERSIC_ELLIPSE"] * len(source)),
             LightModel(["SERSIC_ELLIPSE"] * len(galaxy)),
             kwargs_numerics={
@@ -109,6 +109,19 @@ class _Frame:
             },
         )
         return model.image(lens, source, galaxy)  # type: ignore[no-any-return]
+
+
+def _lens_of(mass: Mass, row: int) -> Kwargs:
+    """EPL and shear; lenstronomy's shear is about the origin unless told."""
+    theta_E, q, phi, x, y = (
+        float(value[row]) for value in (mass.theta_E, mass.q, mass.phi, mass.x, mass.y)
+    )
+    slope = 2.0 if mass.slope is None else float(mass.slope[row])
+    shear = [0.0 if each is None else float(each[row]) for each in (mass.gamma1, mass.gamma2)]
+    return [
+        {**_lens(theta_E, q, phi, x, y), "gamma": slope},
+        {"gamma1": shear[0], "gamma2": shear[1], "ra_0": x, "dec_0": y},
+    ]
 
 
 def _lens(theta_E: float, q: float, phi: float, x: float, y: float) -> dict[str, float]:

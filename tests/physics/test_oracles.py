@@ -1,5 +1,7 @@
 """Deflections and images against lenstronomy and caustics, where they are installed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -61,3 +63,22 @@ def test_images_agree_with_lenstronomy() -> None:
         peak, total = theirs.max((1, 2)), theirs.sum((1, 2))
         assert (np.abs(ours - theirs).max((1, 2)) < 2e-3 * peak).all()
         assert (np.abs(ours.sum((1, 2)) / total - 1) < 1.2e-3).all()  # theirs is not converged
+
+
+def test_slope_and_shear_agree_with_lenstronomy() -> None:
+    for systems in random_systems(seed=4, each=1):
+        mass = replace(
+            systems.scene.mass,
+            slope=torch.tensor([2.15]),
+            gamma1=torch.tensor([0.04]),
+            gamma2=torch.tensor([-0.06]),
+        )
+        large = systems.scene.source.half_light_radius.clamp(min=0.2)  # theirs converges
+        source = replace(systems.scene.source, half_light_radius=large)
+        scene = replace(systems.scene, mass=mass, source=source)
+        _, arcs = render(scene, systems.conditions, systems.grid, Sampling())
+        dark = torch.full_like(scene.source.magnitude, torch.inf)
+        bare = replace(scene, foreground=replace(scene.source, magnitude=dark))
+        theirs = peers.lenstronomy_image(bare, systems.conditions, systems.grid, 0, 9)
+        difference = np.abs(arcs[0].numpy() - theirs).max((1, 2))
+        assert (difference < 2e-3 * theirs.max((1, 2))).all()

@@ -16,7 +16,7 @@ from lensmill.physics.surveys import preset
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.population.priors import Priors
 from lensmill.simulation.rendering import Sampling, render
-from lensmill.simulation.scene import Conditions, Mass, Scene, Sersic
+from lensmill.simulation.scene import Conditions, Mass, Scene, Sersic, mapped
 
 GRID = Grid((45, 50), 0.2)
 FINER = Sampling(
@@ -32,13 +32,6 @@ COUNT = 6
 SERSIC, MASS = ([f.name for f in fields(part)] for part in (Sersic, Mass))
 
 
-def _each_tensor(change, part):
-    """The scene, or the part of one, with `change` applied to every tensor."""
-    if isinstance(part, torch.Tensor):
-        return change(part)
-    return type(part)(*(_each_tensor(change, getattr(part, f.name)) for f in fields(part)))
-
-
 def _double(tensor):
     return tensor.double() if tensor.is_floating_point() else tensor
 
@@ -47,14 +40,14 @@ def _double(tensor):
 def scene():
     """Lenses without companions, in float64."""
     drawn = Priors(lens_fraction=1.0, companions=0.0).draw(3, torch.arange(COUNT))
-    galaxy = _each_tensor(lambda value: value[:, :2], drawn.foreground)
-    return _each_tensor(_double, replace(drawn, foreground=galaxy))
+    galaxy = mapped(drawn.foreground, lambda value: value[:, :2])
+    return mapped(replace(drawn, foreground=galaxy), _double)
 
 
 @pytest.fixture(scope="module")
 def conditions():
     observing = Observing(preset("lsst_10year"), psf_fwhm=(0.6, 0.9), band_scatter=0.05)
-    return _each_tensor(_double, observing.draw(3, torch.arange(COUNT), GRID.pixel_scale))
+    return mapped(observing.draw(3, torch.arange(COUNT), GRID.pixel_scale), _double)
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +170,7 @@ def test_flux_follows_magnitude_band_by_band(scene, conditions, images):
 
 def test_light_of_components_adds(scene, conditions, images):
     parts = [
-        replace(
-            scene, foreground=_each_tensor(lambda value, k=k: value[:, k : k + 1], scene.foreground)
-        )
+        replace(scene, foreground=mapped(scene.foreground, lambda value, k=k: value[:, k : k + 1]))
         for k in (0, 1)
     ]
     bulge, disk = (_foreground_and_source(part, conditions)[0] for part in parts)
@@ -199,7 +190,7 @@ def test_a_source_behind_no_mass_is_the_same_galaxy_in_the_foreground(scene, con
 @pytest.mark.parametrize("row", [0, 2])
 def test_images_converge(scene, conditions, images, row):
     """Worst pixel within 2e-3 of the peak of a much finer sampling."""
-    one = partial(_each_tensor, lambda value: value[row : row + 1])
+    one = partial(mapped, change=lambda value: value[row : row + 1])
     finer = _foreground_and_source(one(scene), one(conditions), sampling=FINER)
     for image, expected in zip(images, finer, strict=True):
         assert _difference(image[row : row + 1], expected) < 2e-3
@@ -208,7 +199,7 @@ def test_images_converge(scene, conditions, images, row):
 def _reference(scene, conditions, row):
     """Foreground and source of one scene, by the slow reference."""
     field = fine.Field(GRID.shape, GRID.pixel_scale, conditions.psf_fwhm[row].numpy(), 6)
-    lens = fine.Lens(*(value[row].item() for value in vars(scene.mass).values()))
+    lens = fine.Lens(*(value[row].item() for value in list(vars(scene.mass).values())[:5]))
 
     def image(galaxies, component, draw):
         magnitude, *shape = (value[row, component] for value in vars(galaxies).values())
@@ -229,7 +220,7 @@ def test_an_image_agrees_with_the_reference(scene, conditions, images):
 
 
 def test_float32_is_enough(scene, conditions, images):
-    single = [_each_tensor(_single, each) for each in (scene, conditions)]
+    single = [mapped(each, _single) for each in (scene, conditions)]
     for found, expected in zip(_foreground_and_source(*single), images, strict=True):
         assert found.dtype == torch.float32
         assert _difference(found.double(), expected) < 2e-4
@@ -245,6 +236,8 @@ def _leaf(tensor):
 
 
 def _leaves(part):
+    if part is None:
+        return []
     if isinstance(part, torch.Tensor):
         return [part] if part.requires_grad else []
     return [leaf for f in fields(part) for leaf in _leaves(getattr(part, f.name))]
@@ -266,8 +259,8 @@ def _on_a_cells_centre(part):
 @pytest.mark.parametrize("precision", [_single, _double], ids=["float32", "float64"])
 def test_gradients_are_finite(scene, conditions, change, precision):
     """With respect to every parameter of the scene and the seeing."""
-    scene = _each_tensor(_leaf, _each_tensor(precision, change(scene)))
-    conditions = _each_tensor(_leaf, _each_tensor(precision, conditions))
+    scene = mapped(mapped(change(scene), precision), _leaf)
+    conditions = mapped(mapped(conditions, precision), _leaf)
     clean, source = render(scene, conditions, GRID, Sampling())
     weight = torch.linspace(-1, 2, clean.numel()).view_as(clean)
     leaves = [
@@ -283,7 +276,7 @@ def test_gradients_are_finite(scene, conditions, change, precision):
 @pytest.mark.parametrize(
     ("part", "name"),
     [(part, name) for part in ("source", "foreground") for name in SERSIC]
-    + [("mass", name) for name in MASS],
+    + [("mass", name) for name in MASS[:5]],
 )
 def test_gradients_are_those_of_finite_differences(scene, conditions, part, name):
     """Of Σ log(1 + light): to 2 %, for cells are refined or not in steps."""

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lensmill.grid import Grid
+from lensmill.physics.epl import epl_deflection, shear_deflection
 from lensmill.physics.lens import rotate, sie_deflection_aligned
 from lensmill.physics.light import (
     cusp_rings,
@@ -23,7 +24,7 @@ from lensmill.physics.light import (
 from lensmill.physics.psf import gaussian_sample_matrix
 from lensmill.physics.quadrature import Levels, Light
 from lensmill.physics.refinement import add_points, refined_cells
-from lensmill.simulation.scene import Conditions, Mass, Scene, Sersic
+from lensmill.simulation.scene import Conditions, Mass, Scene, Sersic, mapped
 from lensmill.units import flux_from_magnitude
 
 
@@ -131,13 +132,24 @@ def _source_cells(
     """Deflected brightness of the source, refined where a cell is too coarse for it."""
     source = scene.source
     count = source.x.shape[1]
-    mass = Mass(
-        *(value.repeat_interleave(count)[:, None, None] for value in vars(scene.mass).values())
-    )
+    mass = mapped(scene.mass, lambda value: value.repeat_interleave(count)[:, None, None])
     light = _lensed(source.in_rows.over_pixels, mass)
     values = refined_cells(light, fine, source.x, sampling.cells, sampling.levels)
     per_component = values.flatten(1).unflatten(0, source.x.shape)
     return (_flux(source, conditions).mT @ per_component).unflatten(2, fine.shape)
+
+
+def _aligned_deflection(u: Tensor, v: Tensor, mass: Mass) -> tuple[Tensor, Tensor]:
+    """Deflection along and across the major axis of the mass, with u along it."""
+    if mass.slope is None:
+        alpha_u, alpha_v = sie_deflection_aligned(u, v, mass.theta_E, mass.q)
+    else:
+        along = torch.zeros_like(mass.phi)
+        alpha_u, alpha_v = epl_deflection(u, v, mass.theta_E, mass.q, along, mass.slope)
+    if mass.gamma1 is None or mass.gamma2 is None:
+        return alpha_u, alpha_v
+    shear = shear_deflection(u, v, *rotate(mass.gamma1, mass.gamma2, 2 * mass.phi))
+    return alpha_u + shear[0], alpha_v + shear[1]
 
 
 def _lensed(source: Sersic, mass: Mass) -> Light:
@@ -148,7 +160,7 @@ def _lensed(source: Sersic, mass: Mass) -> Light:
 
     def distance(x: Tensor, y: Tensor) -> Tensor:
         u, v = rotate(x - mass.x, y - mass.y, mass.phi)
-        alpha_u, alpha_v = sie_deflection_aligned(u, v, mass.theta_E, mass.q)
+        alpha_u, alpha_v = _aligned_deflection(u, v, mass)
         squared = elliptical_radius_squared(
             u - alpha_u - source_u, v - alpha_v - source_v, source.q, angle
         )

@@ -1,5 +1,6 @@
 """Scene: what is on the sky in each stamp, before any telescope looks at it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -36,13 +37,18 @@ class Sersic:
 
 @dataclass(frozen=True)
 class Mass:
-    """An SIE per scene; θ_E = 0 is no deflection."""
+    """A lens per scene; θ_E = 0 is no deflection."""
 
     theta_E: Float[Tensor, "*batch"]  # noqa: N815 (arcsec)
     q: Float[Tensor, "*batch"]
     phi: Float[Tensor, "*batch"]  # radian from +x
     x: Float[Tensor, "*batch"]
     y: Float[Tensor, "*batch"]
+    slope: Float[Tensor, "*batch"] | None = None
+    """γ of an elliptical power law; None: isothermal, an SIE."""
+    gamma1: Float[Tensor, "*batch"] | None = None
+    """External shear γ cos 2φ_γ about the lens; None: no shear."""
+    gamma2: Float[Tensor, "*batch"] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,15 @@ def join(*parts: Sersic) -> Sersic:
     return Sersic(*(torch.cat([getattr(part, name) for part in parts], 1) for name in names))
 
 
+def mapped(part: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A scene, or a part of one, with every tensor changed."""
+    if part is None:
+        return None
+    if isinstance(part, Tensor):
+        return change(part)
+    return type(part)(*(mapped(getattr(part, f.name), change) for f in fields(part)))
+
+
 def on_device(part: Any, device: torch.device) -> Any:
     """A scene, or a part of one, with every tensor on `device`."""
-    if isinstance(part, Tensor):
-        return part.to(device)
-    return type(part)(*(on_device(getattr(part, f.name), device) for f in fields(part)))
+    return mapped(part, lambda tensor: tensor.to(device))

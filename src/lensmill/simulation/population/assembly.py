@@ -5,7 +5,7 @@ the scatter of mass against light, bulge and disk, companions.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -39,6 +39,8 @@ class Assembly(ABC):
     brightening: mag, sources are brightened by up to this (uniform): the lenses that a survey
         shallower than LSST's coadd detects have brighter sources.
     ellipticity_scatter: standard deviation of (e1, e2) of the mass about those of the light.
+    shear_scatter: standard deviation of each component of the external shear.
+    slope_scatter: standard deviation of the density slope γ about 2; 0 keeps the mass isothermal.
     centre_scatter: arcsec, of the lens galaxy about the stamp's centre, per axis.
     companions: mean number of unrelated galaxies and stars in each stamp, of which three at most
         are placed; `field`: arcsec, the half-width over which they are spread, but for a share of
@@ -51,6 +53,8 @@ class Assembly(ABC):
     empty_fraction: float = 0.0
     brightening: float = 0.0
     ellipticity_scatter: float = 0.04
+    shear_scatter: float = 0.0
+    slope_scatter: float = 0.0
     centre_scatter: float = 0.05
     companions: float = 2.0
     field: float = 8.0
@@ -67,14 +71,14 @@ class Assembly(ABC):
 
     def draw(self, seed: int, indices: Int[Tensor, " batch"]) -> Scene:
         """The scenes `indices`; scene i is a function of (seed, i) alone."""
-        u = uniform(seed, indices.cpu(), STREAM, 16).numpy()
+        u = uniform(seed, indices.cpu(), STREAM, 19).numpy()
         pair = self.pairs(seed, indices.cpu())
         is_lens = u[:, 0] < self.lens_fraction
         phi = np.pi * u[:, 1]
         centre = self.centre_scatter * ndtri(u[:, 2:4]).T
         scene = Scene(
             is_lens=torch.from_numpy(is_lens),
-            mass=self._mass(pair, is_lens, phi, centre, u[:, 4:6]),
+            mass=self._mass(pair, is_lens, phi, centre, u[:, [4, 5, 16, 17, 18]]),
             foreground=join(
                 _lens_light(pair, phi, centre, u[:, 6:11]),
                 draw_companions(seed, indices.cpu(), self.companions, self.field, self.satellites),
@@ -94,13 +98,25 @@ class Assembly(ABC):
         u: Array,
     ) -> Mass:
         light = ellipticity_from_axis_ratio(torch.from_numpy(pair["q_lens"]), torch.from_numpy(phi))
-        scatter = torch.from_numpy(self.ellipticity_scatter * ndtri(u).T)
+        scatter = torch.from_numpy(self.ellipticity_scatter * ndtri(u[:, :2]).T)
         e1, e2 = light[0] + scatter[0], light[1] + scatter[1]
         shrink = torch.clamp(0.66 / torch.hypot(e1, e2).clamp(min=1e-9), max=1.0)  # q ≥ 0.2
         q, angle = axis_ratio_from_ellipticity(e1 * shrink, e2 * shrink)
         theta_E = np.where(is_lens, np.exp(pair["ln_theta_E"]), 0.0)
         x, y = map(as_tensor, centre)
-        return Mass(as_tensor(theta_E), q.float(), angle.float(), x, y)
+        mass = Mass(as_tensor(theta_E), q.float(), angle.float(), x, y)
+        return self._beyond_sie(mass, is_lens, u[:, 2:5])
+
+    def _beyond_sie(self, mass: Mass, is_lens: NDArray[np.bool_], u: Array) -> Mass:
+        """`mass` with the slope and shear that the options ask for; a non-lens has neither."""
+        scatter = ndtri(u)
+        if self.slope_scatter:
+            slope = np.clip(2 + self.slope_scatter * scatter[:, 0], 1.4, 2.6)
+            mass = replace(mass, slope=as_tensor(slope))
+        if self.shear_scatter:
+            shear = self.shear_scatter * scatter[:, 1:] * is_lens[:, None]
+            mass = replace(mass, gamma1=as_tensor(shear[:, 0]), gamma2=as_tensor(shear[:, 1]))
+        return mass
 
     def _source(
         self,

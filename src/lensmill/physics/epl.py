@@ -1,0 +1,69 @@
+"""Elliptical power law and external shear.
+
+The power law's convergence is (3 − γ)/2 (b/R)^(γ − 1) with R² = q² u² + v²; γ = 2 is the SIE.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lensmill.physics.lens import CORE, rotate
+
+ACCURACY = 1e-9
+"""Of the angular series, relative."""
+
+
+def epl_deflection(
+    x: Float[Tensor, "*#a"],
+    y: Float[Tensor, "*#a"],
+    theta_E: Float[Tensor, "*#a"],
+    q: Float[Tensor, "*#a"],
+    phi: Float[Tensor, "*#a"],
+    slope: Float[Tensor, "*#a"],
+) -> tuple[Tensor, Tensor]:
+    """Deflection (α_x, α_y) in arcsec of an elliptical power law centred at the origin.
+
+    x, y, theta_E: arcsec, θ_E on the intermediate axis. q: axis ratio in (0, 1]. phi: major axis,
+    radian from +x. slope: γ of the density, 1 < γ < 3. Tessore & Metcalf 2015, eq. 13 and 29.
+    """
+    u, v = rotate(x, y, phi)
+    radius = torch.sqrt(q**2 * (u**2 + CORE**2) + v**2)
+    cosine, sine = q * u / radius, v / radius
+    scale = theta_E * torch.sqrt(q)
+    size = 2 * scale / (1 + q) * (scale / radius) ** (slope - 2)
+    along, across = _angular(cosine, sine, (1 - q) / (1 + q), slope)
+    return rotate(size * along, size * across, -phi)
+
+
+def _angular(
+    cosine: Tensor, sine: Tensor, flattening: Tensor, slope: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part of Σ Ω_n, in as many terms as the flattest lens needs."""
+    cosine_2, sine_2 = cosine**2 - sine**2, 2 * cosine * sine
+    real, imaginary = cosine, sine
+    total_real, total_imaginary = real, imaginary
+    for n in range(1, _terms(flattening)):
+        factor = -flattening * (2 * n - 3 + slope) / (2 * n + 3 - slope)
+        real, imaginary = (
+            factor * (cosine_2 * real - sine_2 * imaginary),
+            factor * (sine_2 * real + cosine_2 * imaginary),
+        )
+        total_real, total_imaginary = total_real + real, total_imaginary + imaginary
+    return total_real, total_imaginary
+
+
+def _terms(flattening: Tensor) -> int:
+    largest = float(flattening.detach().max())
+    return 2 if largest < ACCURACY else 2 + math.ceil(math.log(ACCURACY) / math.log(largest))
+
+
+def shear_deflection(
+    x: Float[Tensor, "*#a"],
+    y: Float[Tensor, "*#a"],
+    gamma1: Float[Tensor, "*#a"],
+    gamma2: Float[Tensor, "*#a"],
+) -> tuple[Tensor, Tensor]:
+    """Deflection (α_x, α_y) in arcsec of a uniform shear about the origin: γ1 = γ cos 2φ_γ."""
+    return gamma1 * x + gamma2 * y, gamma2 * x - gamma1 * y
