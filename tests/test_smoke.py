@@ -1,7 +1,7 @@
 """The whole: smoke.toml is simulated, trained and evaluated, and what it learns has a floor.
 
-Measured: gain 1.9 dB, source correlation 0.77 (0.40 before deblending), AUROC 0.80, rank
-correlation of θ_E 0.53; the floors stand three standard errors below.
+Measured: gain 1.9 dB, source correlation 0.76 (0.40 before deblending), AUROC 0.84, rank
+correlation of θ_E 0.84; the floors stand three standard errors below.
 """
 
 from importlib import resources
@@ -59,11 +59,11 @@ def test_it_deblends(table):
 def test_it_finds(table):
     lens, p_lens = table["is_lens"], table["p_lens"]
     pairs = p_lens[lens][:, None] > p_lens[~lens]
-    assert pairs.mean() > 0.70
+    assert pairs.mean() > 0.74
 
 
 def test_it_models(table):
     lens = table["is_lens"]
-    assert spearmanr(table["theta_E_50"][lens], table["theta_E"][lens]).statistic > 0.28
+    assert spearmanr(table["theta_E_50"][lens], table["theta_E"][lens]).statistic > 0.70
     inside = (table["theta_E_16"] < table["theta_E"]) & (table["theta_E"] < table["theta_E_84"])
     assert 0.45 < inside[lens].mean() < 0.85

@@ -39,7 +39,7 @@ def _tensors(part, prefix=""):
     for name, value in vars(part).items():
         if isinstance(value, torch.Tensor):
             yield prefix + name, value
-        else:
+        elif value is not None:
             yield from _tensors(value, f"{prefix}{name}.")
 
 
