@@ -3,7 +3,7 @@
     python benchmarks/render.py [SYSTEMS_PER_STAMP]
 
 Accuracy: 8 stamps × 25 systems against lenstronomy at a supersampling of 9, 45 in the cusp of the
-lens galaxy; up to 45 and 75 where that differs from ours by more than half of the bar, which it
+lens galaxy; up to 45 and 75 where that differs from ours by more than the bar, which it
 does for sources smaller than its cells. Speed:
 images of 64×64 pixels in three bands per second, the codes taking turns. Writes
 benchmarks/results/render.json.
@@ -51,7 +51,7 @@ def compare(systems: Systems, row: int, ours: Array) -> dict[str, Any]:
             systems.scene, systems.conditions, systems.grid, row, *fineness
         )
         found = differences(ours, theirs)
-        if all(found[name] < bar / 2 for name, bar in BAR.items()):
+        if all(found[name] < bar for name, bar in BAR.items()):
             break
     return {"stamp": systems.grid.shape, "supersampling": fineness, **found}
 
