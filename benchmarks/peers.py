@@ -3,6 +3,7 @@
 Their b_n differ from ours, so radii are changed such that the profiles, not the names, agree.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -48,11 +49,13 @@ def lenstronomy_image(
     row: int,
     supersampling: int,
     cusp: int = 0,
+    arcs: int = 0,
     padding: int = 12,
 ) -> Array:
     """(band, y, x) of one scene in e⁻.
 
-    cusp: supersampling of the foreground on the central pixels, if finer. Frames are square,
+    cusp: supersampling of the foreground on the central pixels, if finer. arcs: of the source, on
+    the pixels that it lights, if finer. Frames are square,
     as lenstronomy wants them, and `padding` pixels larger than the stamp on each side, so that
     light beyond it is blurred in.
     """
@@ -72,6 +75,14 @@ def lenstronomy_image(
             finer = centre.image(fwhm, lens, [], galaxy, cusp)
             y, x = (slice(start + pad, start + pad + CENTRAL) for start in first)
             image[y, x] += finer - centre.image(fwhm, lens, [], galaxy, supersampling)
+        if arcs > supersampling:
+            side = 2 * math.ceil((2.2 * lens[0]["theta_E"] + 0.5) / grid.pixel_scale) + 1
+            side = min(side, min(grid.shape) + 2 * pad - 1)
+            first = (rows // 2 - side // 2, columns // 2 - side // 2)
+            ring = _Frame(first, side, grid)
+            finer = ring.image(fwhm, lens, source, [], arcs)
+            y, x = (slice(start + pad, start + pad + side) for start in first)
+            image[y, x] += finer - ring.image(fwhm, lens, source, [], supersampling)
         images.append(image[pad : pad + rows, pad : pad + columns])
     return np.stack(images)
 
@@ -99,7 +110,7 @@ class _Frame:
                 dec_at_xy_0=y,
                 transform_pix2angle=np.eye(2) * scale,
             ),
-            PSF("GAUSSIAN", fwhm=fwhm, truncation=8),
+            PSF("GAUSSIAN", fwhm=fwhm, truncation=5),
             LensModel(["EPL", "SHEAR"]),
             LightModel(["SERSIC_ELLIPSE"] * len(source)),
             LightModel(["SERSIC_ELLIPSE"] * len(galaxy)),
