@@ -3,9 +3,9 @@
     python benchmarks/render.py [SYSTEMS_PER_STAMP]
 
 Accuracy: 8 stamps × 25 systems against lenstronomy at a supersampling of 9, 45 in the cusp of the
-lens galaxy; 15, 27 on the arcs and 75 in the cusp, where that differs from ours by more than the bar,
-which it does for sources smaller than its cells. Speed: images of 64×64 pixels in three bands per
-second, the codes taking turns. Writes benchmarks/results/render.json.
+lens galaxy; 15, 27 on the arcs and 75 in the cusp, where that differs from ours by more than the
+bar, which it does for sources smaller than its cells. Speed: images of 64×64 pixels in three bands
+per second, the codes taking turns. Writes benchmarks/results/render.json.
 """
 
 import json
