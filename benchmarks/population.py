@@ -18,7 +18,7 @@ from scipy.stats import ks_2samp
 
 from lensmill.provenance import provenance
 from lensmill.simulation.population.background import Galaxies
-from lensmill.simulation.population.collett import ATTEMPTS, Collett, _chosen, _in_order
+from lensmill.simulation.population.collett import ATTEMPTS, Collett, chosen_rows, in_order
 from lensmill.simulation.population.detection import traced
 from lensmill.simulation.population.pairs import Pairs, draws_on_the_whole_sky
 
@@ -54,7 +54,7 @@ def listed(path: Path) -> dict[str, Array]:
 
 def _split(pairs: Pairs) -> list[Pairs]:
     rows = np.array_split(np.arange(len(pairs.z_lens)), len(pairs.z_lens) // BATCH + 1)
-    return [_chosen(pairs, part) for part in rows]
+    return [chosen_rows(pairs, part) for part in rows]
 
 
 def drawn(count: int) -> tuple[dict[str, Array], float]:
@@ -64,7 +64,7 @@ def drawn(count: int) -> tuple[dict[str, Array], float]:
         rows, lenses = population.attempt(1, torch.arange(tried, tried + BATCH), 0)
         found.append((rows + tried, lenses))
         tried += BATCH
-    lenses = _in_order(found)
+    lenses = in_order(found)
     # A row counts once however many of its draws are lenses.
     share = 1 - (1 - len(lenses.magnification) / tried) ** (1 / ATTEMPTS)
     pair, source = lenses.pair, lenses.pair.source

@@ -11,8 +11,8 @@ from lensmill.grid import Grid
 from lensmill.physics.noise import observe
 from lensmill.physics.surveys import preset
 from lensmill.simulation.observing import Observing
+from lensmill.simulation.rendering import Sampling, render
 from lensmill.simulation.scene import Conditions, Mass, Scene, Sersic
-from lensmill.simulation.simulator import Sampling, render
 
 GRID = Grid((52, 61), 0.21)
 SIGMA, FWHM = torch.tensor([80.0, 170.0, 230.0]), torch.tensor([0.87, 0.8, 0.75])

@@ -9,7 +9,6 @@ from torch import Tensor
 from lensmill.physics.psf import (
     FWHM_PER_SIGMA,
     convolve,
-    gaussian_point,
     gaussian_sample_matrix,
 )
 
@@ -26,6 +25,13 @@ def axis(count: int, step: float) -> Tensor:
 def gaussian(position: Tensor, sigma: Tensor) -> Tensor:
     """A unit Gaussian."""
     return torch.exp(-0.5 * (position / sigma) ** 2) / (math.sqrt(2 * math.pi) * sigma)
+
+
+def gaussian_point(fwhm: Tensor, position: Tensor, pixels: int, pixel_scale: float) -> Tensor:
+    """Flux per pixel, along one axis, of a unit point at `position` (arcsec from the centre)."""
+    edges = (torch.arange(pixels + 1) - pixels / 2).to(fwhm) * pixel_scale
+    scale = FWHM_PER_SIGMA / math.sqrt(2) / fwhm
+    return 0.5 * torch.erf((edges - position[..., None]) * scale[..., None]).diff(dim=-1)
 
 
 @pytest.mark.parametrize("pixels", SIZES)

@@ -63,6 +63,13 @@ def test_shear_turns_with_the_sky(scene, conditions):
     assert (found - expected).abs().max() < 2e-3 * expected.max()
 
 
+@pytest.mark.parametrize("slope", [1.7, 2.0, 2.3])
+def test_without_mass_nothing_is_deflected_at_any_slope(scene, conditions, slope):
+    bare = render(with_mass(scene, theta_E=0.0), conditions, GRID, Sampling())[1]
+    found = render(with_mass(scene, theta_E=0.0, slope=slope), conditions, GRID, Sampling())[1]
+    torch.testing.assert_close(found, bare, rtol=0, atol=float(2e-4 * bare.max()))
+
+
 def test_gradients_are_finite(scene, conditions):
     beyond = with_mass(scene, slope=2.1, gamma1=0.03, gamma2=0.0)
     beyond = replace(beyond, mass=mapped(beyond.mass, lambda value: value.requires_grad_()))
@@ -75,8 +82,9 @@ def test_populations_scatter_slopes_and_shear():
     population = Priors(slope_scatter=0.1, shear_scatter=0.05, lens_fraction=0.5)
     drawn = population.draw(3, torch.arange(4000))
     lens = drawn.is_lens
-    assert abs(drawn.mass.slope.mean() - 2) < 0.01
-    assert abs(drawn.mass.slope.std() - 0.1) < 0.01
+    assert abs(drawn.mass.slope[lens].mean() - 2) < 0.01
+    assert abs(drawn.mass.slope[lens].std() - 0.1) < 0.01
+    assert (drawn.mass.slope[~lens] == 2).all()
     for shear in (drawn.mass.gamma1, drawn.mass.gamma2):
         assert abs(shear[lens].std() - 0.05) < 0.004
         assert (shear[~lens] == 0).all()

@@ -11,7 +11,7 @@ from scipy.stats import ks_2samp, kstest
 from lensmill.physics.cosmology import comoving_distance, einstein_radius
 from lensmill.physics.surveys import LENSPOP_COADD
 from lensmill.simulation.population import background, deflectors, detection, pairs
-from lensmill.simulation.population.collett import Collett, _chosen
+from lensmill.simulation.population.collett import Collett, chosen_rows
 from lensmill.simulation.population.detection import Rules
 
 RULES = Rules(LENSPOP_COADD)
@@ -21,7 +21,7 @@ RULES = Rules(LENSPOP_COADD)
 def drawn():
     u = np.random.default_rng(4).random((60_000, pairs.UNIFORMS))
     everything = pairs.draw_pairs(u)
-    return _chosen(everything, np.flatnonzero(everything.kept)), everything.kept.mean()
+    return chosen_rows(everything, np.flatnonzero(everything.kept)), everything.kept.mean()
 
 
 @pytest.fixture(scope="module")

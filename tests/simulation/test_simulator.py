@@ -10,7 +10,8 @@ from lensmill.physics.surveys import preset
 from lensmill.quantities import by_name
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.population.priors import Priors
-from lensmill.simulation.simulator import Sampling, Simulator, render, source_snr
+from lensmill.simulation.rendering import Sampling, render
+from lensmill.simulation.simulator import Simulator, source_snr
 from lensmill.units import ellipticity_from_axis_ratio
 
 OBSERVING = Observing(preset("lsst_10year"), psf_fwhm=(0.6, 0.9), depth=(0.1, 1.0))

@@ -32,7 +32,8 @@ def epl_deflection(
     radius = torch.sqrt(q**2 * (u**2 + CORE**2) + v**2)
     cosine, sine = q * u / radius, v / radius
     scale = theta_E * torch.sqrt(q)
-    size = 2 * scale / (1 + q) * (scale / radius) ** (slope - 2)
+    # Not as (scale / radius) ** (slope − 2): a lens without mass deflects nothing at any slope.
+    size = 2 / (1 + q) * scale ** (slope - 1) * radius ** (2 - slope)
     along, across = _angular(cosine, sine, (1 - q) / (1 + q), slope)
     return rotate(size * along, size * across, -phi)
 

@@ -47,18 +47,6 @@ def gaussian_sample_matrix(
     return matrix
 
 
-def gaussian_point(
-    fwhm: Float[Tensor, "*#lead"],
-    position: Float[Tensor, "*#lead"],
-    pixels: int,
-    pixel_scale: float,
-) -> Float[Tensor, "*lead pixel"]:
-    """Flux per pixel, along one axis, of a unit point at `position` (arcsec from the centre)."""
-    edges = (torch.arange(pixels + 1, device=fwhm.device) - pixels / 2).to(fwhm) * pixel_scale
-    scale = FWHM_PER_SIGMA / math.sqrt(2) / fwhm
-    return 0.5 * torch.erf((edges - position[..., None]) * scale[..., None]).diff(dim=-1)
-
-
 def convolve(
     image: Float[Tensor, "batch band y x"], kernel: Float[Tensor, "batch band v u"]
 ) -> Float[Tensor, "batch band y x"]:

@@ -1,7 +1,7 @@
 """Simulator: scenes in, named quantities out.
 
 Accuracy, tested against lenstronomy: worst pixel within 2e-3 of the image's peak, total flux
-within 1e-3 (Gaussian PSF).
+within 1e-3 (Gaussian PSF); within 4e-3 beside a star or galaxy less than 0.6″ off the stamp.
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,8 +16,7 @@ from lensmill.quantities import Batch
 from lensmill.simulation.counter import normal
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.population import Population
-from lensmill.simulation.rendering import Sampling as Sampling
-from lensmill.simulation.rendering import render as render
+from lensmill.simulation.rendering import Sampling, render
 from lensmill.units import ellipticity_from_axis_ratio
 
 NOISE_STREAM = 3

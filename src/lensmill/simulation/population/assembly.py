@@ -111,7 +111,7 @@ class Assembly(ABC):
         """`mass` with the slope and shear that the options ask for; a non-lens has neither."""
         scatter = ndtri(u)
         if self.slope_scatter:
-            slope = np.clip(2 + self.slope_scatter * scatter[:, 0], 1.4, 2.6)
+            slope = np.clip(2 + self.slope_scatter * scatter[:, 0] * is_lens, 1.4, 2.6)
             mass = replace(mass, slope=as_tensor(slope))
         if self.shear_scatter:
             shear = self.shear_scatter * scatter[:, 1:] * is_lens[:, None]

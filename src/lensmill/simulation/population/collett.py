@@ -99,7 +99,7 @@ class Collett(Assembly):
             rows, lenses = self.attempt(seed, indices[torch.from_numpy(waiting)], len(found))
             found.append((waiting[rows], lenses))
             waiting = np.setdiff1d(waiting, waiting[rows])
-        return _in_order(found)
+        return in_order(found)
 
     def attempt(
         self, seed: int, indices: Int[Tensor, " batch"], number: int
@@ -109,18 +109,18 @@ class Collett(Assembly):
         u = u.reshape(-1, UNIFORMS)
         drawn = draw_pairs(u[:, :-2])
         candidate = np.flatnonzero(drawn.kept & self.rules.may_pass(drawn))
-        pair = _chosen(drawn, candidate)
+        pair = chosen_rows(drawn, candidate)
         magnitude, radius = deflector_light(pair, u[candidate, -2:])
         seen, magnification = self.rules.passes(pair, magnitude, radius)
         rows, first = np.unique((candidate // ATTEMPTS)[seen], return_index=True)
         lenses = Lenses(pair, magnitude, radius, magnification)
-        return rows, _chosen(lenses, np.flatnonzero(seen)[first])
+        return rows, chosen_rows(lenses, np.flatnonzero(seen)[first])
 
 
-def _in_order(found: list[tuple[NDArray[np.int64], Lenses]]) -> Lenses:
+def in_order(found: list[tuple[NDArray[np.int64], Lenses]]) -> Lenses:
     """The lenses of all attempts in the order of their rows."""
     order = np.argsort(np.concatenate([rows for rows, _ in found]))
-    return _chosen(_joined([lenses for _, lenses in found]), order)
+    return chosen_rows(_joined([lenses for _, lenses in found]), order)
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -131,8 +131,8 @@ def _joined(parts: list[Any]) -> Any:
     return type(parts[0])(*columns)
 
 
-def _chosen(part: Any, rows: NDArray[np.int64]) -> Any:
+def chosen_rows(part: Any, rows: NDArray[np.int64]) -> Any:
     """The `rows` of every array."""
     if isinstance(part, np.ndarray):
         return part[rows]
-    return type(part)(*(_chosen(value, rows) for value in vars(part).values()))
+    return type(part)(*(chosen_rows(value, rows) for value in vars(part).values()))
