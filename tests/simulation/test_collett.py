@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
+from scipy.special import ndtr
 from scipy.stats import ks_2samp, kstest
 
 from lensmill.physics.cosmology import comoving_distance, einstein_radius
@@ -120,12 +121,51 @@ def test_cumulative_snr_is_that_of_the_best_cells():
     assert snr.item() == pytest.approx(max(3.0, 4 / math.sqrt(2)))
 
 
-def test_small_rings_are_seen_in_few_visits():
-    shares = [RULES.coadd(_one(theta_E=radius))[0][0] for radius in (0.4, 0.7, 1.2)]
+def _many(count, **changes):
+    """The lens of `_one`, `count` times, and the random numbers of its visits."""
+    pair = chosen_rows(_one(**changes), np.zeros(count, dtype=np.int64))
+    return pair, np.random.default_rng(7).random((count, RULES.uniforms))
+
+
+def test_the_coadd_takes_the_visits_that_resolve_the_ring():
+    shares = []
+    for radius in (0.4, 0.7, 1.2):
+        pair, u = _many(2000, theta_E=radius)
+        share, seeing = RULES.coadd(pair, np.full(2000, 1e3), u[:, 1:])
+        limit = detection.resolving(pair.theta_E, pair.source.half_light_radius, 2)
+        assert (seeing[share > 0] <= np.repeat(limit[:, None], 3, 1)[share > 0] + 1e-9).all()
+        below = ndtr(np.log(limit[0] / np.array(RULES.seeing)) / RULES.seeing_scatter)
+        np.testing.assert_allclose(share.mean(0), below, atol=0.01)
+        shares.append(share.mean())
     assert shares == sorted(shares)
-    assert shares[0] < 0.05
-    assert shares[2] > 0.95
-    assert RULES.coadd(_one(theta_E=0.7))[1][0] < RULES.seeing
+
+
+def test_the_worst_of_many_visits_is_worse():
+    """The coadd's seeing is distributed as the largest of as many draws."""
+    pair, u = _many(4000, theta_E=0.8)
+    share, seeing = RULES.coadd(pair, np.full(4000, 1e3), u[:, 1:])
+    generator = np.random.default_rng(8)
+    limit = math.sqrt(2 * (0.8**2 - 0.02**2))
+    visits = RULES.seeing[1] * np.exp(RULES.seeing_scatter * generator.normal(size=(4000, 100)))
+    worst = np.where(visits < limit, visits, 0).max(1)
+    assert ks_2samp(seeing[share[:, 1] > 0, 1], worst[worst > 0]).statistic < 0.04
+
+
+def test_arcs_must_be_larger_than_the_seeing():
+    """μ r_s limits the visits as θ_E does."""
+    pair, u = _many(50, theta_E=1.5)
+    few, _ = RULES.coadd(pair, np.full(50, 25.0), u[:, 1:])
+    many, _ = RULES.coadd(pair, np.full(50, 60.0), u[:, 1:])
+    assert few.mean() < 0.1 < 0.9 < many.mean()
+
+
+def test_a_first_look_drops_rings_that_some_visit_would_leave_unresolved():
+    """2 θ_E² − 4 r_s² and 2 θ_E² − 2 r_s² far apart, and visits between them in every band."""
+    for radius, expected in ((0.02, 1.0), (0.45, 0.0)):
+        pair, u = _many(500, theta_E=0.8)
+        galaxy = replace(pair.source, half_light_radius=np.full(500, radius))
+        share = RULES.may_pass(replace(pair, source=galaxy), u[:, 0]).mean()
+        assert share == pytest.approx(expected, abs=0.1)
 
 
 def test_faint_or_unmagnified_sources_are_not_detected():
@@ -135,7 +175,8 @@ def test_faint_or_unmagnified_sources_are_not_detected():
         pair = _one(x=x)
         galaxy = replace(pair.source, half_light_radius=np.array([0.2]))
         galaxy = replace(galaxy, **{band: np.array([source_i]) for band in "gri"})
-        seen, _ = RULES.passes(replace(pair, source=galaxy), bright, radius)
+        visits = np.full((1, RULES.uniforms), 0.5)
+        seen, _ = RULES.passes(replace(pair, source=galaxy), bright, radius, visits)
         assert seen[0] == expected
 
 

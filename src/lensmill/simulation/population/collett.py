@@ -30,7 +30,8 @@ FIRST_STREAM = 1000
 """Attempt k of every scene draws from stream 1000 + k."""
 ATTEMPTS = 48
 """Pairs drawn at once for each scene that has none yet."""
-UNIFORMS = pairs.UNIFORMS + 2
+LIGHT = 2
+"""How many random numbers the deflector's light takes."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,16 @@ class Collett(Assembly):
         self, seed: int, indices: Int[Tensor, " batch"], number: int
     ) -> tuple[NDArray[np.int64], Lenses]:
         """(rows that found a lens, the first one of each) among `ATTEMPTS` draws a row."""
-        u = uniform(seed, indices, FIRST_STREAM + number, ATTEMPTS * UNIFORMS).numpy()
-        u = u.reshape(-1, UNIFORMS)
-        drawn = draw_pairs(u[:, :-2])
-        candidate = np.flatnonzero(drawn.kept & self.rules.may_pass(drawn))
+        each = pairs.UNIFORMS + LIGHT + self.rules.uniforms
+        u = uniform(seed, indices, FIRST_STREAM + number, ATTEMPTS * each).numpy()
+        of_pair, light, visits = np.split(
+            u.reshape(-1, each), [pairs.UNIFORMS, pairs.UNIFORMS + LIGHT], 1
+        )
+        drawn = draw_pairs(of_pair)
+        candidate = np.flatnonzero(drawn.kept & self.rules.may_pass(drawn, visits[:, 0]))
         pair = chosen_rows(drawn, candidate)
-        magnitude, radius = deflector_light(pair, u[candidate, -2:])
-        seen, magnification = self.rules.passes(pair, magnitude, radius)
+        magnitude, radius = deflector_light(pair, light[candidate])
+        seen, magnification = self.rules.passes(pair, magnitude, radius, visits[candidate])
         rows, first = np.unique((candidate // ATTEMPTS)[seen], return_index=True)
         lenses = Lenses(pair, magnitude, radius, magnification)
         return rows, chosen_rows(lenses, np.flatnonzero(seen)[first])
