@@ -65,8 +65,6 @@ def rest_frame(rows: dict[str, np.ndarray]) -> dict[str, list]:
     near = [np.abs(rows["z"] - node) < max(0.05, 0.12 * node) for node in NODES]
     return {
         "redshift": NODES.tolist(),
-        "bluest": [round(np.quantile(colour[s], 0.01), 3) for s in near],
-        "reddest": [round(np.quantile(colour[s], 0.99), 3) for s in near],
         "absolute": [np.polyfit(colour[s], absolute[s], 1)[::-1].round(4).tolist() for s in near],
         "rest_colour": [
             np.polyfit(colour[s], rows["rest_colour"][s], 1)[::-1].round(4).tolist() for s in near
