@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lensmill.simulation.counter import uniform
 from lensmill.simulation.population.companions import draw_companions
+from lensmill.simulation.population.light import LENS, SOURCE, light_model
 from lensmill.simulation.scene import Mass, Scene, Sersic, as_tensor, join, on_device
 from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
 
@@ -45,6 +46,8 @@ class Assembly(ABC):
     companions: mean number of unrelated galaxies and stars in each stamp, of which three at most
         are placed; `field`: arcsec, the half-width over which they are spread, but for a share of
         `satellites`, which gather around the lens.
+    lens_light: "mixed", "de_vaucouleurs" or "cosmodc2"; source_light: "exponential" or "cosmodc2"
+        (see `light`).
     """
 
     lens_fraction: float = 0.5
@@ -59,6 +62,8 @@ class Assembly(ABC):
     companions: float = 2.0
     field: float = 8.0
     satellites: float = 0.0
+    lens_light: str = "mixed"
+    source_light: str = "exponential"
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -73,6 +78,7 @@ class Assembly(ABC):
         """The scenes `indices`; scene i is a function of (seed, i) alone."""
         u = uniform(seed, indices.cpu(), STREAM, 19).numpy()
         pair = self.pairs(seed, indices.cpu())
+        lens_light = light_model(LENS, "lens_light", self.lens_light)
         is_lens = u[:, 0] < self.lens_fraction
         phi = np.pi * u[:, 1]
         centre = self.centre_scatter * ndtri(u[:, 2:4]).T
@@ -80,10 +86,10 @@ class Assembly(ABC):
             is_lens=torch.from_numpy(is_lens),
             mass=self._mass(pair, is_lens, phi, centre, u[:, [4, 5, 16, 17, 18]]),
             foreground=join(
-                _lens_light(pair, phi, centre, u[:, 6:11]),
+                lens_light(pair, seed, indices.cpu()).placed(phi, *centre),
                 draw_companions(seed, indices.cpu(), self.companions, self.field, self.satellites),
             ),
-            source=self._source(pair, is_lens, phi, centre, u[:, 11:16]),
+            source=self._source(seed, indices.cpu(), pair, is_lens, phi, centre, u[:, 11:16]),
             redshift_lens=as_tensor(pair["z_lens"]),
             redshift_source=as_tensor(pair["z_source"]),
         )
@@ -120,13 +126,15 @@ class Assembly(ABC):
 
     def _source(
         self,
+        seed: int,
+        indices: Int[Tensor, " batch"],
         pair: Pairs,
         is_lens: NDArray[np.bool_],
         phi: Array,
         centre: Array,
         u: Array,
     ) -> Sersic:
-        """The source, n = 1."""
+        """The source, where it lies and as bright as it is made."""
         bright = ~is_lens & (u[:, 0] < self.bright_fraction)
         beta = pair["beta_over_theta_E"] * np.exp(pair["ln_theta_E"])
         beta = np.where(bright, 2.5 * np.exp(pair["ln_theta_E"]) * np.sqrt(u[:, 1]), beta)
@@ -134,49 +142,9 @@ class Assembly(ABC):
         i = i - self.brightening * u[:, 3]
         i = np.where(~is_lens & (u[:, 4] < self.empty_fraction), np.inf, i)
         angle = phi + pair["beta_angle"]
-        return Sersic(
-            magnitude=_magnitudes(i, pair["g_minus_r_source"], pair["r_minus_i_source"]),
-            half_light_radius=_components(np.exp(pair["ln_radius_source"])),
-            index=torch.ones(len(i), 1),
-            q=_components(pair["q_source"]),
-            phi=_components(phi + pair["phi_source"]),
-            x=_components(centre[0] + beta * np.cos(angle)),
-            y=_components(centre[1] + beta * np.sin(angle)),
+        light = light_model(SOURCE, "source_light", self.source_light)
+        return light({**pair, "i_source": i}, seed, indices).placed(
+            phi + pair["phi_source"],
+            centre[0] + beta * np.cos(angle),
+            centre[1] + beta * np.sin(angle),
         )
-
-
-def _lens_light(pair: Pairs, phi: Array, centre: Array, u: Array) -> Sersic:
-    """Bulge (n = 4) and disk (n = 1) of the lens galaxy, one position angle, own axis ratios.
-
-    Half of the lenses are pure bulges, as in Collett 2015; the others take a bulge fraction
-    uniform in [0.2, 1]. Disks are larger, flatter and bluer than their bulges.
-    """
-    bulge_fraction = np.where(u[:, 0] < 0.5, 1.0, 0.2 + 0.8 * u[:, 1])
-    bluer = 0.1 + 0.3 * u[:, 2]
-    i, g_r, r_i = pair["i_lens"], pair["g_minus_r_lens"], pair["r_minus_i_lens"]
-    radius = np.exp(pair["ln_radius_lens"])
-    has_disk = bulge_fraction < 1
-    with np.errstate(divide="ignore"):
-        bulge = _magnitudes(i - 2.5 * np.log10(bulge_fraction), g_r, r_i)
-        disk = _magnitudes(i - 2.5 * np.log10(1 - bulge_fraction), g_r - bluer, r_i - bluer / 2)
-    bulge_radius = np.where(has_disk, radius * (0.5 + 0.4 * u[:, 3]), radius)
-    disk_q = np.clip(pair["q_lens"] * (0.8 + 0.2 * u[:, 4]), 0.15, 1.0)
-    return Sersic(
-        magnitude=torch.cat([bulge, disk], 1),
-        half_light_radius=_components(bulge_radius, radius * (1.1 + 0.7 * u[:, 3])),
-        index=torch.tensor([4.0, 1.0]).expand(len(i), 2),
-        q=_components(pair["q_lens"], disk_q),
-        phi=_components(phi, phi),
-        x=_components(centre[0], centre[0]),
-        y=_components(centre[1], centre[1]),
-    )
-
-
-def _components(*values: Array) -> Tensor:
-    return as_tensor(np.stack(values, axis=1))
-
-
-def _magnitudes(i: Array, g_minus_r: Array, r_minus_i: Array) -> Tensor:
-    """(batch, 1, band): g, r, i of one component."""
-    r = i + r_minus_i
-    return as_tensor(np.stack([r + g_minus_r, r, i], axis=1)[:, None])
