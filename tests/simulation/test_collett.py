@@ -168,6 +168,12 @@ def test_a_first_look_drops_rings_that_some_visit_would_leave_unresolved():
         assert share == pytest.approx(expected, abs=0.1)
 
 
+def test_no_candidates_at_all():
+    pair, u = _many(0)
+    seen, magnification = RULES.passes(pair, np.zeros((0, 3)), np.zeros(0), u)
+    assert seen.shape == magnification.shape == (0,)
+
+
 def test_faint_or_unmagnified_sources_are_not_detected():
     bright = np.full((1, 3), 19.0)
     radius = np.array([0.8])

@@ -86,7 +86,7 @@ class Rules:
         """Share of each band's visits that count, and the worst seeing of them, (pair, band)."""
         radius = pairs.source.half_light_radius
         limit = np.minimum(resolving(pairs.theta_E, radius, 2), magnification * radius)
-        number, worst = u.reshape(len(u), 2, -1).transpose(1, 0, 2)
+        number, worst = np.split(u, 2, axis=1)
         below = np.clip(self._below(limit), 1e-9, 1 - 1e-9)
         count = np.clip(np.ceil(bdtrik(number, self._visits, below)), 0, self._visits)
         rank = below * worst ** (1 / np.maximum(count, 1))
