@@ -12,8 +12,6 @@ from lensmill.survey.conditions import (
     estimate_background,
     estimate_sky_sigma,
     faint_pixels,
-    fill_bad,
-    measure_fwhm,
 )
 from lensmill.survey.raw import Array, RawBand
 from lensmill.survey.reading import Reading, StampError
