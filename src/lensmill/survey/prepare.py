@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lensmill.physics.bad_pixels import fill_bad
+from lensmill.physics.psf_width import measure_fwhm
 from lensmill.survey.celestial import celestial
 from lensmill.survey.conditions import (
     Image,
