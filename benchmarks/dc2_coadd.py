@@ -34,7 +34,7 @@ RESULTS = Path(__file__).parent / "results" / "dc2_coadd.json"
 SYSTEMS = {"1": ("dc2_galaxy", "dc2"), "2": ("dc2_galaxy_2", "dc2_2")}
 """What the names of each system's images, and of its maps, begin with."""
 ZERO_POINT, PIXEL_SCALE, VISIT = 27.0, 0.2, 30.0
-RADII = (0.4, 1.0, 2.0, 4.0)
+RADII = (0.4, 1.0, 2.0, 3.0)
 DRAWS = 1000
 Array = NDArray[np.float64]
 

@@ -1,5 +1,6 @@
 """Observing: draws the conditions under which each scene is seen."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +82,7 @@ class Observing:
         u = uniform(seed, indices.cpu(), STREAM, 2 + 2 * len(bands)).numpy()
         visits = self._visits(u[:, 1:2])
         if self.visits:
-            return draw_coadd(seed, indices, self.bands, visits)
+            return draw_coadd(seed, indices, self.bands, visits, self._most_visits)
         scatter = ndtri(u[:, 2:]).reshape(len(u), 2, len(bands))
         brightness = _row(bands, "sky_brightness") + self.sky_scatter * scatter[:, 1]
         return Coadd(self._fwhm(u[:, :1], scatter[:, 0]), brightness, visits)
@@ -110,6 +111,12 @@ class Observing:
             low, high = self.psf_fwhm
             centre = np.broadcast_to(low + (high - low) * u, scatter.shape)
         return centre * np.exp(self.band_scatter * scatter)
+
+    @property
+    def _most_visits(self) -> int:
+        """Of any band of any scene."""
+        own = max(band.visits for band in self.survey.bands.values())
+        return math.ceil(own * (self.depth[1] if self.depth else 1))
 
     def _visits(self, u: Array) -> Array:
         own = _row(list(self.survey.bands.values()), "visits")

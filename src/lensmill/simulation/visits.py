@@ -50,22 +50,21 @@ def visit_quantiles(band: str) -> tuple[Array, Array, Array]:
 
 
 def draw_coadd(
-    seed: int, indices: Int[Tensor, " batch"], bands: tuple[str, ...], visits: Array
+    seed: int, indices: Int[Tensor, " batch"], bands: tuple[str, ...], visits: Array, most: int
 ) -> Coadd:
     """Coadds of `visits` (batch, band), the last of which may be a part of one.
 
-    A visit of exposure e and sky s weighs e/s, the inverse of its sky's variance.
+    A visit of exposure e and sky s weighs e/s, the inverse of its sky's variance. most: as many are
+    drawn for every scene, so that none depends on how deep those beside it are.
     """
-    count = int(np.ceil(visits.max()))
-    u = uniform(seed, indices.cpu(), STREAM, 2 * len(bands) * count).numpy()
-    u = u.reshape(len(u), count, len(bands), 2).transpose(3, 0, 2, 1)
-    fwhm, magnitude = (np.empty_like(u[0]) for _ in range(2))
+    u = uniform(seed, indices.cpu(), STREAM, 2 * len(bands) * most).numpy()
+    u = u.reshape(len(u), most, len(bands), 2)
+    fwhm, magnitude = (np.empty((len(u), len(bands), most)) for _ in range(2))
     for number, band in enumerate(bands):
-        levels, *columns = visit_quantiles(band)
-        for values, column, each in zip((fwhm, magnitude), columns, u, strict=True):
-            values[:, number] = np.interp(each[:, number], levels, column)
-    exposure = np.clip(visits[..., None] - np.arange(count), 0, 1)
-    return combine(fwhm, magnitude, exposure)
+        levels, seeing, sky = visit_quantiles(band)
+        fwhm[:, number] = np.interp(u[:, :, number, 0], levels, seeing)
+        magnitude[:, number] = np.interp(u[:, :, number, 1], levels, sky)
+    return combine(fwhm, magnitude, np.clip(visits[..., None] - np.arange(most), 0, 1))
 
 
 def combine(

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -72,7 +72,7 @@ class SimulationRecipe(_Strict):
     """Share of the pixels that are bad and filled as those of a survey's image."""
 
     @model_validator(mode="after")
-    def _one_source_each(self) -> Self:
+    def _one_source_each(self) -> "SimulationRecipe":
         for key, others in EXCLUDES.items():
             both = [other for other in others if getattr(self, other)]
             if getattr(self, key) and both:
