@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lensmill.grid import Grid
 
-REACH = 5.0
+REACH = 4.0
 """arcsec by which a transform's period exceeds the cells.
 
 Beyond half a period wings wrap around: light at one edge shines upon the opposite one as if it were

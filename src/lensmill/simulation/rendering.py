@@ -8,7 +8,7 @@ is a round Gaussian, and by Fourier transforms where it has another shape.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -35,7 +35,8 @@ from lensmill.units import flux_from_magnitude
 class Sampling:
     """How finely light is sampled.
 
-    supersampling: cells per pixel side. margin: arcsec around the stamp whose light is blurred in.
+    supersampling: cells per pixel side. margin: arcsec around the stamp whose light is blurred in;
+    wings: the same for PSFs other than Gaussians, which reach farther.
     core: semi-minor axis of a galaxy's soft core, in cells; rings, spokes: points on it.
     cells: how many cells are refined for the lensed source; levels: how many of the squares in
     them are divided further, and into how many parts a side.
@@ -43,6 +44,7 @@ class Sampling:
 
     supersampling: int = 2
     margin: float = 1.0
+    wings: float = 2.0
     core: float = 2.0
     rings: int = 8
     spokes: int = 12
@@ -76,6 +78,8 @@ def render(
 
     Gaussian: light beyond the margin is as bright as its edge. Other PSFs: there is none beyond.
     """
+    if conditions.psf is not None:
+        sampling = replace(sampling, margin=sampling.wings)
     fine = sampling.cells_of(grid)
     seen = _optics(conditions, grid, sampling)
     lensed = seen(_source_cells(scene, conditions, fine, sampling))

@@ -3,7 +3,7 @@
 Accuracy, tested against lenstronomy: worst pixel within 2e-3 of the image's peak, total flux
 within 1e-3 (Gaussian PSF); within 4e-3 beside a star or galaxy less than 0.6″ off the stamp. Of
 galaxies through Moffats and PSF images, against GalSim: worst pixel within 1e-3 of the peak, total
-flux within 1e-3.
+flux within 1e-3; within 4e-3 beside a star or galaxy less than 1.5″ off the stamp.
 """
 
 from dataclasses import dataclass, field, replace
