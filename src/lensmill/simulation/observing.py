@@ -92,16 +92,16 @@ class Observing:
     ) -> tuple[Tensor, Moffat | PsfImage | None]:
         """FWHM and shape; that of images is their own."""
         u = uniform(seed, indices.cpu(), PSF_STREAM, 3 * len(self.bands))
-        beta, *normal = u.unflatten(1, (3, -1)).unbind(1)
+        first, *others = u.unflatten(1, (3, -1)).unbind(1)
         if self.psf_images is not None:
-            image, fwhm = self.psf_images.draw(beta)
+            image, fwhm = self.psf_images.draw(first)
             return fwhm, image
         if self.moffat is None:
             return fwhm, None
         low, high = self.moffat
-        e1, e2 = (self.psf_ellipticity * torch.special.ndtri(value) for value in normal)
+        e1, e2 = (self.psf_ellipticity * torch.special.ndtri(value) for value in others)
         shrink = (MOST_ELLIPTICAL / torch.hypot(e1, e2)).clamp(max=1)
-        return fwhm, Moffat(low + (high - low) * beta, e1 * shrink, e2 * shrink)
+        return fwhm, Moffat(low + (high - low) * first, e1 * shrink, e2 * shrink)
 
     def _fwhm(self, u: Array, scatter: Array) -> Array:
         own = _row(list(self.survey.bands.values()), "psf_fwhm")
