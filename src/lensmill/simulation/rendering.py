@@ -35,21 +35,21 @@ from lensmill.units import flux_from_magnitude
 class Sampling:
     """How finely light is sampled.
 
-    supersampling: cells per pixel side. margin: arcsec around the stamp whose light is blurred in;
-    wings: the same for PSFs other than Gaussians, which reach farther.
+    supersampling: cells per pixel side. margin: arcsec around the stamp whose light is blurred in.
     core: semi-minor axis of a galaxy's soft core, in cells; rings, spokes: points on it.
     cells: how many cells are refined for the lensed source; levels: how many of the squares in
-    them are divided further, and into how many parts a side.
+    them are divided further, and into how many parts a side. wings: the margin of PSFs other than
+    round Gaussians, which reach farther.
     """
 
     supersampling: int = 2
     margin: float = 1.0
-    wings: float = 2.0
     core: float = 2.0
     rings: int = 8
     spokes: int = 12
     cells: int = 512
     levels: Levels = ((192, 3), (96, 3))
+    wings: float = 2.0
 
     def border(self, grid: Grid) -> int:
         """The margin in pixels."""
