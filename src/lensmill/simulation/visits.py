@@ -5,9 +5,9 @@ OpSim simulated (visits.json; `benchmarks/fit_visits.py`). In that table the two
 (|r| ≤ 0.13). Visits of one night share some of both (r ≈ 0.2 from a row to the next), which is left
 out: coadds of a few visits differ a little more in truth.
 
-The table is of one field, in moonlight and twilight too (sky up to 16.8 mag/arcsec² in g): ten years
-of it are 0.25, 0.05 and 0.16 mag shallower in g, r, i than the preset `lsst_10year`, whose sky is
-dark.
+The table is of one field, in moonlight and twilight too (sky up to 16.8 mag/arcsec² in g): ten
+years of it are 0.25, 0.05 and 0.16 mag shallower in g, r, i than the preset `lsst_10year`, whose
+sky is dark.
 
 Seeing is FWHMgeom, the width of the profile at half its maximum: what `psf_fwhm` means and what a
 PSF image shows. FWHMeff = (FWHMgeom − 0.052″)/0.822 is that of a Gaussian with as many noise pixels
