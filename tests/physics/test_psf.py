@@ -1,4 +1,4 @@
-"""Gaussian matrices and kernel images: flux, width, position, edges, and each other."""
+"""Gaussian matrices: flux, width, position and edges."""
 
 import math
 
@@ -6,11 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lensmill.physics.psf import (
-    FWHM_PER_SIGMA,
-    convolve,
-    gaussian_sample_matrix,
-)
+from lensmill.physics.psf import FWHM_PER_SIGMA, gaussian_sample_matrix
 
 FWHM = torch.tensor([[0.5, 0.9, 1.3], [0.6, 0.7, 0.8]], dtype=torch.float64)
 SCALE = 0.2
@@ -71,38 +67,3 @@ def test_a_point_lies_where_it_is_put(pixels: int, place: float) -> None:
     torch.testing.assert_close(
         spread, (FWHM / FWHM_PER_SIGMA) ** 2 + SCALE**2 / 12, rtol=1e-6, atol=0
     )
-
-
-@pytest.mark.parametrize("sides", [(21, 25), (25, 21)])
-@pytest.mark.parametrize("shape", [(33, 40), (40, 33), (32, 45)])
-def test_convolution_with_a_kernel_equals_the_matrices(
-    shape: tuple[int, int], sides: tuple[int, int]
-) -> None:
-    """With a Gaussian drawn as a kernel; to the edge, beyond which light is as at the edge."""
-    narrow = FWHM.clamp(max=0.7)
-    centre = torch.zeros_like(narrow)
-    v, u = (gaussian_point(narrow, centre, side, SCALE) for side in sides)
-    kernel = v[..., :, None] * u[..., None, :]
-    y, x = (gaussian_sample_matrix(narrow, pixels, SCALE, 1) for pixels in shape)
-    generator = torch.Generator().manual_seed(2)
-    image = torch.rand(2, 3, *shape, generator=generator, dtype=torch.float64)
-    expected = y @ image @ x.mT / SCALE**2
-    torch.testing.assert_close(convolve(image, kernel), expected, rtol=0, atol=1e-6)
-
-
-def test_convolution_turns_nothing_around() -> None:
-    """A point through a lopsided kernel is the kernel itself, the right way round."""
-    kernel = torch.zeros(1, 1, 5, 3)
-    kernel[0, 0, 4, 0], kernel[0, 0, 2, 1] = 1.0, 3.0
-    image = torch.zeros(1, 1, 12, 9)
-    image[0, 0, 6, 4] = 4.0
-    result = convolve(image, kernel)
-    assert result.shape == image.shape
-    expected = torch.zeros_like(image)
-    expected[0, 0, 8, 3], expected[0, 0, 6, 4] = 1.0, 3.0
-    torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
-
-
-def test_a_kernel_needs_odd_sides() -> None:
-    with pytest.raises(ValueError, match="odd sides, not 4×5"):
-        convolve(torch.zeros(2, 3, 9, 8), torch.ones(2, 3, 4, 5))

@@ -14,6 +14,16 @@ SURVEY = preset("lsst_10year")
 INDICES = torch.arange(2000)
 VARIED = Observing(SURVEY, (0.6, 1.1), (0.02, 1.5), band_scatter=0.05, sky_scatter=0.2)
 
+WINGED = replace(VARIED, moffat=(2.5, 4.5), psf_ellipticity=0.05)
+MADE_OF_VISITS = Observing(SURVEY, depth=(0.02, 1.5), visits=True)
+
+
+def tensors(part):
+    """All tensors of the conditions, their PSF's included."""
+    if part is None or isinstance(part, torch.Tensor):
+        return [] if part is None else [part]
+    return [tensor for value in vars(part).values() for tensor in tensors(value)]
+
 
 def _depth(conditions):
     """Visits relative to the survey's, (batch, band), from the zero points."""
@@ -39,7 +49,9 @@ def test_without_ranges_the_conditions_are_the_surveys(name):
 def test_shapes_and_bands():
     two = replace(SURVEY, bands={name: SURVEY.bands[name] for name in ("i", "g")})
     assert Observing(two).bands == ("i", "g")
-    for value in vars(replace(VARIED, survey=two).draw(3, INDICES[:5], 0.2)).values():
+    conditions = replace(VARIED, survey=two).draw(3, INDICES[:5], 0.2)
+    assert conditions.psf is None
+    for value in tensors(conditions):
         assert value.shape == (5, 2)
         assert value.dtype == torch.float32
 
@@ -115,10 +127,35 @@ def test_noise_grows_with_the_root_of_the_depth():
 
 
 @pytest.mark.parametrize("chosen", [[5], [3, 5, 9], range(4, 17)])
-def test_conditions_depend_on_seed_and_index_alone(chosen):
-    whole = VARIED.draw(3, INDICES[:20], 0.2)
-    part = VARIED.draw(3, torch.tensor(list(chosen)), 0.2)
-    other = VARIED.draw(4, torch.tensor(list(chosen)), 0.2)
-    for name, value in vars(part).items():
-        assert torch.equal(value, getattr(whole, name)[list(chosen)])
-        assert not torch.isin(value, getattr(other, name)).any()
+@pytest.mark.parametrize(
+    "observing", [VARIED, WINGED, MADE_OF_VISITS], ids=["", "moffat", "visits"]
+)
+def test_conditions_depend_on_seed_and_index_alone(chosen, observing):
+    whole = observing.draw(3, INDICES[:20], 0.2)
+    part = observing.draw(3, torch.tensor(list(chosen)), 0.2)
+    other = observing.draw(4, torch.tensor(list(chosen)), 0.2)
+    for value, same, differs in zip(*map(tensors, (part, whole, other)), strict=True):
+        assert torch.equal(value, same[list(chosen)])
+        assert not torch.isin(value, differs).any()
+
+
+def test_moffats_are_drawn_from_their_range():
+    """β uniform and e1, e2 normal, band by band; seeing and noise as without."""
+    conditions = WINGED.draw(3, INDICES, 0.2)
+    psf = conditions.psf
+    assert kstest(psf.beta.flatten(), "uniform", (2.5, 2.0)).pvalue > 1e-3
+    for each in (psf.e1, psf.e2):
+        assert kstest(each.flatten(), "norm", (0, 0.05)).pvalue > 1e-3
+    together = torch.cat([psf.beta, psf.e1, psf.e2, conditions.psf_fwhm[:, :1]], 1)
+    assert (torch.corrcoef(together.T) - torch.eye(10)).abs().max() < 0.09
+    for value, same in zip(
+        tensors(VARIED.draw(3, INDICES, 0.2)), tensors(conditions), strict=False
+    ):
+        assert torch.equal(value, same)
+
+
+def test_no_psf_is_a_needle():
+    psf = replace(WINGED, psf_ellipticity=0.4).draw(3, INDICES, 0.2).psf
+    size = torch.hypot(psf.e1, psf.e2)
+    assert size.max() <= 0.5 + 1e-6
+    assert 0.1 < (size > 0.499).float().mean() < 0.6

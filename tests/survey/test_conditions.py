@@ -1,4 +1,4 @@
-"""Noise, background, PSF width and bad pixels, against images whose truth is known."""
+"""Noise and background, against images whose truth is known."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,6 @@ from lensmill.simulation.simulator import Simulator
 from lensmill.survey.conditions import (
     estimate_background,
     estimate_sky_sigma,
-    fill_bad,
-    measure_fwhm,
 )
 
 SHAPES = [(64, 60), (48, 53), (75, 66)]
@@ -100,54 +98,3 @@ def test_background_of_empty_sky(level):
 @pytest.mark.parametrize("level", [-0.15, 0.0, 0.15])
 def test_an_insignificant_background_is_no_background(level):
     assert estimate_background(white((60, 64)) + level, 1.0) == 0
-
-
-def radii(shape, centre, axis_ratio=1.0):
-    y, x = np.indices(shape)
-    return np.hypot((x - centre[1]) * axis_ratio**0.5, (y - centre[0]) / axis_ratio**0.5)
-
-
-@pytest.mark.parametrize(("fwhm", "within"), [(2.0, 0.05), (2.7, 0.03), (4.1, 0.01), (8.3, 0.01)])
-@pytest.mark.parametrize("offset", [(0.0, 0.0), (0.5, 0.5), (-0.3, 0.2)])
-def test_fwhm_of_a_gaussian(fwhm, within, offset):
-    radius = radii((31, 35), (15 + offset[0], 17 + offset[1]))
-    psf = np.exp(-4 * np.log(2) * (radius / fwhm) ** 2)
-    assert measure_fwhm(psf) == pytest.approx(fwhm, rel=within)
-
-
-@pytest.mark.parametrize("beta", [2.5, 4.765])
-@pytest.mark.parametrize("fwhm", [2.5, 4.1, 7.0])
-def test_fwhm_of_a_moffat(beta, fwhm):
-    core = fwhm / (2 * (2 ** (1 / beta) - 1) ** 0.5)
-    psf = (1 + (radii((41, 37), (20.2, 18.1)) / core) ** 2) ** -beta
-    assert measure_fwhm(psf) == pytest.approx(fwhm, rel=0.03)
-
-
-def test_fwhm_of_an_elliptical_psf_is_that_of_the_same_area():
-    psf = np.exp(-4 * np.log(2) * (radii((31, 31), (15, 15), axis_ratio=0.8) / 5) ** 2)
-    assert measure_fwhm(3e4 * psf) == pytest.approx(5, rel=0.02)
-
-
-@pytest.mark.parametrize(
-    "psf", [np.zeros((9, 11)), np.ones((9, 11)), np.full((9, 11), np.nan), np.eye(9)]
-)
-def test_what_is_no_psf_has_no_fwhm(psf):
-    with pytest.raises(ValueError, match="half-maximum"):
-        measure_fwhm(psf)
-
-
-def test_filling_follows_a_plane_and_leaves_good_pixels():
-    y, x = np.mgrid[:30, :37]
-    image = 3.0 * x + 2.0 * y
-    bad = np.zeros(image.shape, bool)
-    bad[10:12, 20] = bad[5, 5] = True
-    filled = fill_bad(np.where(bad, np.nan, image), bad)
-    assert np.abs(filled - image).max() < 1e-6 + 3
-    assert np.array_equal(filled[~bad], image[~bad])
-
-
-def test_filling_reaches_across_a_hole_wider_than_its_kernel():
-    image = np.full((40, 45), 7.0)
-    bad = np.zeros(image.shape, bool)
-    bad[:, 20:] = True
-    assert np.allclose(fill_bad(np.where(bad, np.nan, image), bad), 7.0)

@@ -1,8 +1,12 @@
 """Building: parts by name, theirs and ours, with the keywords their constructors take."""
 
+import numpy as np
 import pytest
+import torch
 
 from lensmill.networks.unet import UNet
+from lensmill.physics.surveys import preset
+from lensmill.simulation.observing import Observing
 from lensmill.training.build import build_simulator, build_stage, make, resolve
 from lensmill.training.recipe import Part, SimulationRecipe, StageRecipe
 
@@ -89,6 +93,37 @@ def test_simulator_has_the_recipes_conditions():
     assert simulator.grid.pixel_scale == 0.2
     assert simulator.observing.psf_fwhm == (0.7, 0.8)
     assert simulator.observing.band_scatter == 0.1
+
+
+def test_simulator_has_every_observing_key_of_the_recipe():
+    recipe = SimulationRecipe(
+        depth=(0.1, 1.0), visits=True, moffat=(2.5, 4.5), psf_ellipticity=0.05, bad_pixels=0.002
+    )
+    assert build_simulator(recipe).observing == Observing(
+        preset("lsst_10year"),
+        depth=(0.1, 1.0),
+        visits=True,
+        moffat=(2.5, 4.5),
+        psf_ellipticity=0.05,
+        bad_pixels=0.002,
+    )
+    assert build_simulator(SimulationRecipe()).observing == Observing(preset("lsst_10year"))
+
+
+@pytest.mark.parametrize(("scale", "fwhm"), [(None, 0.8), (0.1, 0.4)])
+def test_psf_images_are_read_at_their_scale_or_the_surveys(tmp_path, scale, fwhm):
+    y, x = np.indices((25, 27))
+    star = np.exp(-4 * np.log(2) * ((y - 12) ** 2 + (x - 13) ** 2) / 4.0**2)
+    np.save(tmp_path / "psf.npy", np.stack([star] * 3))
+    recipe = SimulationRecipe(psf_images=str(tmp_path / "psf.npy"), psf_image_scale=scale)
+    batch = build_simulator(recipe)(1, torch.arange(2))
+    torch.testing.assert_close(batch["psf_fwhm"], torch.full((2, 3), fwhm), rtol=0.01, atol=0)
+    assert torch.isfinite(batch["noisy"]).all()
+
+
+def test_missing_psf_images_are_named():
+    with pytest.raises(ValueError, match="psf_images: no file or folder nowhere"):
+        build_simulator(SimulationRecipe(psf_images="nowhere"))
 
 
 def test_unknown_survey_is_named():

@@ -35,7 +35,10 @@ def test_recipes_are_shipped():
         ("simulatoin = {}", "simulatoin: no such key; did you mean 'simulation'?"),
         ("[simulation]\npsf_fhwm = [1, 2]", "simulation.psf_fhwm: .*did you mean 'psf_fwhm'?"),
         ("[simulation]\nzzz = 1", "simulation.zzz: no such key; known keys: .*sky_scatter.*survey"),
-        ("[simulation]\nsteps = 1", "simulation.steps: no such key; known keys: band_scatter"),
+        (
+            "[simulation]\nsteps = 1",
+            "simulation.steps: no such key; known keys: bad_pixels, band_scatter",
+        ),
         (
             "[stages.a]\nnetwerk = {}",
             "stages.a.netwerk: no such key; did you mean 'network'",
@@ -47,6 +50,21 @@ def test_recipes_are_shipped():
         ("[stages.a]\nstage = { }", "stages.a.stage.name: Field required"),
         ("[simulation]\nseed = -1", "simulation.seed: Input should be greater than or equal to 0"),
         ("[simulation]\ndepth = [2, 1]", "simulation.depth: .*0 < low ≤ high"),
+        ("[simulation]\nmoffat = [1, 3]", "simulation.moffat: .*1 < low ≤ high.*no finite flux"),
+        ("[simulation]\nmoffat = [4, 3]", "simulation.moffat: .*1 < low ≤ high"),
+        ("[simulation]\npsf_ellipticity = 0.05", "simulation: .*give moffat = "),
+        ("[simulation]\npsf_ellipticity = 0.5", "simulation.psf_ellipticity: .*less than or equal"),
+        ("[simulation]\npsf_image_scale = 0.2", "simulation: .*belongs to psf_images"),
+        (
+            "[simulation]\npsf_images = 'x'\nmoffat = [2, 3]\nvisits = true",
+            "simulation: .*psf_images leaves nothing to visits, moffat",
+        ),
+        (
+            "[simulation]\nvisits = true\nsky_scatter = 0.2",
+            "simulation: .*visits leaves nothing to sky_scatter",
+        ),
+        ("[simulation]\nvisits = true\nsurvey = 'hsc_wide'", "simulation: .*LSST, not of hsc_wide"),
+        ("[simulation]\nbad_pixels = 0.5", "simulation.bad_pixels: .*less than or equal to 0.1"),
         ("[simulation]\nshape = [[40, 50], [60, 49]]", "simulation.shape: .*smallest ≤ largest"),
         ("[simulation]\nshape = [[0, 50], [60, 60]]", "simulation.shape: .*0 < smallest"),
         ("[stages.a.training]\nprecision = 'fp8'", "stages.a.training.precision: .*'32-true'"),

@@ -1,4 +1,4 @@
-"""Point spread functions: Gaussian per band as a pair of matrices, and any kernel image.
+"""Round Gaussian point spread functions: a pair of matrices for each band.
 
 A Gaussian is separable, so blurring, cropping and integrating over pixels are one matrix for each
 axis: image = A_y · cells · A_xᵀ.
@@ -45,22 +45,3 @@ def gaussian_sample_matrix(
     matrix[..., :half, 0] += missing[..., :half]
     matrix[..., half:, -1] += missing[..., half:]
     return matrix
-
-
-def convolve(
-    image: Float[Tensor, "batch band y x"], kernel: Float[Tensor, "batch band v u"]
-) -> Float[Tensor, "batch band y x"]:
-    """`image` convolved with `kernel` images of odd sides, normalised to unit sum; same shape.
-
-    Beyond the edge the image is taken to be as bright as at the edge.
-    """
-    v, u = kernel.shape[-2:]
-    if v % 2 == 0 or u % 2 == 0:
-        raise ValueError(f"a PSF image needs odd sides, not {v}×{u}")
-    kernel = kernel / kernel.sum((-2, -1), keepdim=True)
-    pad = (u // 2, u // 2, v // 2, v // 2)
-    padded = torch.nn.functional.pad(image, pad, mode="replicate")
-    size = (padded.shape[-2] + v - 1, padded.shape[-1] + u - 1)
-    product = torch.fft.rfft2(padded, s=size) * torch.fft.rfft2(kernel, s=size)
-    full = torch.fft.irfft2(product, s=size)
-    return full[..., v - 1 : v - 1 + image.shape[-2], u - 1 : u - 1 + image.shape[-1]]

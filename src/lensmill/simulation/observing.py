@@ -1,5 +1,6 @@
 """Observing: draws the conditions under which each scene is seen."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,18 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
+from lensmill.physics.kernels import Moffat, PsfImage
 from lensmill.physics.noise import sky_sigma
 from lensmill.physics.surveys import Survey
 from lensmill.simulation.counter import uniform
-from lensmill.simulation.scene import Conditions
+from lensmill.simulation.psf_library import PsfLibrary
+from lensmill.simulation.scene import Conditions, mapped
+from lensmill.simulation.visits import Coadd, draw_coadd
 
 STREAM = 1
+PSF_STREAM = 11
+MOST_ELLIPTICAL = 0.5
+"""Largest (1−q)/(1+q) of a PSF: beyond it nobody observes."""
 
 Array = NDArray[np.float64]
 
@@ -26,6 +33,11 @@ class Observing:
     psf_fwhm: arcsec, uniform, shared by the bands but for `band_scatter` (relative).
     depth: the number of visits relative to the survey's own, log-uniform, shared by the bands.
     sky_scatter: mag, in sky brightness, per band.
+    visits: seeing and sky of every band follow from LSST visits, as many as the depth says.
+    moffat: range of β, uniform per band; None: round Gaussians. psf_ellipticity: its e1 and e2
+    scatter by this, per band, up to |e| = 0.5.
+    psf_images: the PSFs to draw from, one per band; their FWHM is what their images show.
+    bad_pixels: share of bad pixels, filled as those of a survey's image.
     """
 
     survey: Survey
@@ -33,6 +45,11 @@ class Observing:
     depth: tuple[float, float] | None = None
     band_scatter: float = 0.0
     sky_scatter: float = 0.0
+    visits: bool = False
+    moffat: tuple[float, float] | None = None
+    psf_ellipticity: float = 0.0
+    psf_images: PsfLibrary | None = None
+    bad_pixels: float = 0.0
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -42,26 +59,49 @@ class Observing:
     def draw(self, seed: int, indices: Int[Tensor, " batch"], pixel_scale: float) -> Conditions:
         """Conditions of the scenes `indices`: a function of (seed, index) alone."""
         bands = list(self.survey.bands.values())
-        u = uniform(seed, indices.cpu(), STREAM, 2 + 2 * len(bands)).numpy()
-        scatter = ndtri(u[:, 2:]).reshape(len(u), 2, len(bands))
-        fwhm = self._fwhm(u[:, :1], scatter[:, 0])
-        visits = self._visits(u[:, 1:2])
-        brightness = _row(bands, "sky_brightness") + self.sky_scatter * scatter[:, 1]
-        seconds = visits * _row(bands, "exposure_time")
+        coadd = self._coadd(seed, indices)
+        seconds = coadd.visits * _row(bands, "exposure_time")
         rate_zero = _row(bands, "zero_point")
-        sky = 10 ** (-0.4 * (brightness - rate_zero)) * pixel_scale**2 * seconds
-        reads = visits * _row(bands, "reads")
+        sky = 10 ** (-0.4 * (coadd.sky_brightness - rate_zero)) * pixel_scale**2 * seconds
+        reads = coadd.visits * _row(bands, "reads")
         sigma = sky_sigma(
             torch.from_numpy(sky),
             torch.from_numpy(_row(bands, "read_noise")),
             torch.from_numpy(reads),
         )
         zero_point = rate_zero + 2.5 * np.log10(seconds)
-        return Conditions(
-            psf_fwhm=torch.from_numpy(fwhm).to(indices.device, torch.float32),
-            zero_point=torch.from_numpy(zero_point).to(indices.device, torch.float32),
-            sky_sigma=sigma.to(indices.device, torch.float32),
+        fwhm, psf = self._psf(seed, indices, torch.from_numpy(coadd.psf_fwhm))
+        conditions = Conditions(
+            psf_fwhm=fwhm, zero_point=torch.from_numpy(zero_point), sky_sigma=sigma, psf=psf
         )
+        return mapped(conditions, lambda value: value.to(indices.device, torch.float32))
+
+    def _coadd(self, seed: int, indices: Tensor) -> Coadd:
+        """Seeing, sky and visits, (batch, band)."""
+        bands = list(self.survey.bands.values())
+        u = uniform(seed, indices.cpu(), STREAM, 2 + 2 * len(bands)).numpy()
+        visits = self._visits(u[:, 1:2])
+        if self.visits:
+            return draw_coadd(seed, indices, self.bands, visits, self._most_visits)
+        scatter = ndtri(u[:, 2:]).reshape(len(u), 2, len(bands))
+        brightness = _row(bands, "sky_brightness") + self.sky_scatter * scatter[:, 1]
+        return Coadd(self._fwhm(u[:, :1], scatter[:, 0]), brightness, visits)
+
+    def _psf(
+        self, seed: int, indices: Tensor, fwhm: Tensor
+    ) -> tuple[Tensor, Moffat | PsfImage | None]:
+        """FWHM and shape; that of images is their own."""
+        u = uniform(seed, indices.cpu(), PSF_STREAM, 3 * len(self.bands))
+        first, *others = u.unflatten(1, (3, -1)).unbind(1)
+        if self.psf_images is not None:
+            image, fwhm = self.psf_images.draw(first)
+            return fwhm, image
+        if self.moffat is None:
+            return fwhm, None
+        low, high = self.moffat
+        e1, e2 = (self.psf_ellipticity * torch.special.ndtri(value) for value in others)
+        shrink = (MOST_ELLIPTICAL / torch.hypot(e1, e2)).clamp(max=1)
+        return fwhm, Moffat(low + (high - low) * first, e1 * shrink, e2 * shrink)
 
     def _fwhm(self, u: Array, scatter: Array) -> Array:
         own = _row(list(self.survey.bands.values()), "psf_fwhm")
@@ -71,6 +111,12 @@ class Observing:
             low, high = self.psf_fwhm
             centre = np.broadcast_to(low + (high - low) * u, scatter.shape)
         return centre * np.exp(self.band_scatter * scatter)
+
+    @property
+    def _most_visits(self) -> int:
+        """Of any band of any scene."""
+        own = max(band.visits for band in self.survey.bands.values())
+        return math.ceil(own * (self.depth[1] if self.depth else 1))
 
     def _visits(self, u: Array) -> Array:
         own = _row(list(self.survey.bands.values()), "visits")

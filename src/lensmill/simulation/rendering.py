@@ -1,12 +1,14 @@
-"""Rendering: images of scenes through Gaussian PSFs.
+"""Rendering: images of scenes through their PSFs.
 
 Galaxies: brightness with a soft core on a grid of cells, and what the core lacks as rings of
 points. The lensed source: brightness on the same grid, refined where it varies most. The cells'
-light is blurred, cropped and summed into pixels by one matrix for each axis and band.
+light is blurred, cropped and summed into pixels by one matrix for each axis and band where the PSF
+is a round Gaussian, and by Fourier transforms where it has another shape.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from lensmill.grid import Grid
 from lensmill.physics.epl import epl_deflection, shear_deflection
+from lensmill.physics.kernels import Lattice
 from lensmill.physics.lens import rotate, sie_deflection_aligned
 from lensmill.physics.light import (
     cusp_rings,
@@ -35,7 +38,8 @@ class Sampling:
     supersampling: cells per pixel side. margin: arcsec around the stamp whose light is blurred in.
     core: semi-minor axis of a galaxy's soft core, in cells; rings, spokes: points on it.
     cells: how many cells are refined for the lensed source; levels: how many of the squares in
-    them are divided further, and into how many parts a side.
+    them are divided further, and into how many parts a side. wings: the margin of PSFs other than
+    round Gaussians, which reach farther.
     """
 
     supersampling: int = 2
@@ -45,6 +49,7 @@ class Sampling:
     spokes: int = 12
     cells: int = 512
     levels: Levels = ((192, 3), (96, 3))
+    wings: float = 2.0
 
     def border(self, grid: Grid) -> int:
         """The margin in pixels."""
@@ -69,12 +74,27 @@ class Sampling:
 def render(
     scene: Scene, conditions: Conditions, grid: Grid, sampling: Sampling
 ) -> tuple[Float[Tensor, "batch band y x"], Float[Tensor, "batch band y x"]]:
-    """(clean, source) images in e⁻ through Gaussian PSFs; differentiable in every parameter."""
+    """(clean, source) images in e⁻ through the PSF; differentiable in every parameter.
+
+    Gaussian: light beyond the margin is as bright as its edge. Other PSFs: there is none beyond.
+    """
+    if conditions.psf is not None:
+        sampling = replace(sampling, margin=sampling.wings)
     fine = sampling.cells_of(grid)
-    y, x = sampling.blur(conditions.psf_fwhm, grid)
-    lensed = y @ _source_cells(scene, conditions, fine, sampling) @ x.mT
+    seen = _optics(conditions, grid, sampling)
+    lensed = seen(_source_cells(scene, conditions, fine, sampling))
     flux = _flux(scene.foreground, conditions)
-    return lensed + y @ galaxy_cells(scene.foreground, flux, fine, sampling) @ x.mT, lensed
+    return lensed + seen(galaxy_cells(scene.foreground, flux, fine, sampling)), lensed
+
+
+def _optics(conditions: Conditions, grid: Grid, sampling: Sampling) -> Callable[[Tensor], Tensor]:
+    """What makes flux in pixels of the cells' brightness."""
+    if conditions.psf is None:
+        y, x = sampling.blur(conditions.psf_fwhm, grid)
+        return lambda cells: y @ cells @ x.mT
+    lattice = Lattice(grid, sampling.supersampling, sampling.border(grid))
+    spectrum = conditions.psf.spectrum(conditions.psf_fwhm, lattice)
+    return lambda cells: lattice.flux(cells, spectrum)
 
 
 def _flux(galaxies: Sersic, conditions: Conditions) -> Float[Tensor, "batch component band"]:

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lensmill.physics.kernels import Moffat, PsfImage
+
 
 @dataclass(frozen=True)
 class Sersic:
@@ -70,6 +72,8 @@ class Conditions:
     psf_fwhm: Float[Tensor, "batch band"]  # arcsec
     zero_point: Float[Tensor, "batch band"]  # AB mag of one e⁻ in the coadd
     sky_sigma: Float[Tensor, "batch band"]  # e⁻ per pixel
+    psf: Moffat | PsfImage | None = None
+    """Shape of the PSF; None: a round Gaussian."""
 
 
 def as_tensor(array: NDArray[np.float64]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Conditions: noise, background and PSF width as an image itself shows them; bad pixels filled.
+"""Conditions: noise and background as an image itself shows them.
 
 Everything is in pixels and in the image's own unit, one band at a time, images (y, x).
 """
@@ -27,9 +27,6 @@ BACKGROUND_SIGNIFICANCE = 0.3
 
 BACKGROUND_SHARE = 0.8
 """A level is background if this share of it is left when a galaxy's wing has been taken out."""
-
-FILL_SCALE = 1.5
-"""Standard deviation, in pixels, of the Gaussian that weights the neighbours of a bad pixel."""
 
 
 def estimate_sky_sigma(image: Image, bad: Mask | None = None) -> float:
@@ -113,51 +110,3 @@ def _without_wing(border: float, ring: float, half: float, width: int) -> float:
     inner, outer = (half - 1.5 * width) ** 3, (half - 0.5 * width) ** 3
     level = min(border, (border * outer - ring * inner) / (outer - inner))
     return level if level > BACKGROUND_SHARE * border else 0.0
-
-
-def measure_fwhm(psf: Image) -> float:
-    """FWHM of a PSF image (v, u), in its pixels: 2 √(A/π), A the area above half its maximum.
-
-    As the image shows it, hence with the pixel's own width; within 5 % for a FWHM of 2 pixels,
-    2 % from 2.5 on. ValueError where the half-maximum is not within the image.
-    """
-    if not np.isfinite(psf).all() or psf.max() <= 0 or _touches_edge(psf > psf.max() / 2):
-        raise ValueError("the PSF image does not hold the PSF's half-maximum")
-    peak = np.unravel_index(psf.argmax(), psf.shape)
-    reach = int(2 * ((psf > psf.max() / 2).sum() / np.pi) ** 0.5) + 3
-    return _half_maximum_width(psf, peak, reach, 16)
-
-
-def _touches_edge(mask: Mask) -> bool:
-    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
-
-
-def _half_maximum_width(psf: Image, peak: tuple[np.intp, ...], reach: int, sampling: int) -> float:
-    """FWHM from `reach` pixels about the peak, `sampling` points per pixel.
-
-    A spline through the logarithm, down to 0.3 % of the peak: a Gaussian's is a parabola, which
-    few pixels suffice for.
-    """
-    steps = np.arange(-reach * sampling, reach * sampling + 1) / sampling
-    grid = np.meshgrid(peak[0] + steps, peak[1] + steps, indexing="ij")
-    logarithm = np.log(np.maximum(psf / psf[peak], 0.003))
-    fine = ndimage.map_coordinates(logarithm, grid, order=3, mode="nearest")
-    islands, _ = ndimage.label(fine > fine.max() - np.log(2))
-    main = islands == islands.flat[fine.argmax()]
-    return float(2 * (main.sum() / np.pi) ** 0.5 / sampling)
-
-
-def fill_bad(image: Image, bad: Mask) -> Image:
-    """`image` with its `bad` pixels replaced by the Gaussian-weighted mean of good neighbours.
-
-    Far from any good pixel: by the nearest such mean. No noise is added.
-    """
-    if not bad.any():
-        return image
-    weight = ndimage.gaussian_filter((~bad).astype(float), FILL_SCALE)
-    total = ndimage.gaussian_filter(np.where(bad, 0.0, image), FILL_SCALE)
-    mean = total / np.maximum(weight, 1e-12)
-    nearest = ndimage.distance_transform_edt(
-        weight < 0.01, return_distances=False, return_indices=True
-    )
-    return np.where(bad, mean[tuple(nearest)], image)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lensmill.physics.bad_pixels import fill_bad
+from lensmill.physics.psf_width import measure_fwhm
 from lensmill.survey.celestial import celestial
 from lensmill.survey.conditions import (
     Image,
@@ -12,8 +14,6 @@ from lensmill.survey.conditions import (
     estimate_background,
     estimate_sky_sigma,
     faint_pixels,
-    fill_bad,
-    measure_fwhm,
 )
 from lensmill.survey.raw import Array, RawBand
 from lensmill.survey.reading import Reading, StampError

@@ -2,8 +2,10 @@
 
 import importlib
 import inspect
+from dataclasses import fields
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from lensmill.grid import Grid
 from lensmill.physics.surveys import preset
 from lensmill.simulation.grids import Grids
 from lensmill.simulation.observing import Observing
+from lensmill.simulation.psf_library import read_psf_library
 from lensmill.simulation.simulator import Simulator
 from lensmill.stages.base import Stage
 from lensmill.training.recipe import Part, SimulationRecipe, StageRecipe
@@ -85,15 +88,20 @@ def _network(part: Part, trusted: bool, in_channels: int, out_channels: int) -> 
 
 def build_simulator(recipe: SimulationRecipe) -> Simulator:
     """The simulator of a recipe, on its largest grid at its finest scale."""
-    observing = Observing(
-        preset(recipe.survey),
-        recipe.psf_fwhm,
-        recipe.depth,
-        recipe.band_scatter,
-        recipe.sky_scatter,
-    )
     grids = build_grids(recipe)
-    return Simulator(make(recipe.population), observing, Grid(grids.largest, grids.pixel_scale[0]))
+    population = make(recipe.population)
+    return Simulator(population, build_observing(recipe), Grid(grids.largest, grids.pixel_scale[0]))
+
+
+def build_observing(recipe: SimulationRecipe) -> Observing:
+    """The observing conditions of a recipe; reads its PSF images."""
+    survey = preset(recipe.survey)
+    library = recipe.psf_images and read_psf_library(
+        Path(recipe.psf_images), tuple(survey.bands), recipe.psf_image_scale or survey.pixel_scale
+    )
+    keys = [f.name for f in fields(Observing) if f.name not in ("survey", "psf_images")]
+    same = {key: getattr(recipe, key) for key in keys}
+    return Observing(survey, psf_images=library or None, **same)
 
 
 def build_grids(recipe: SimulationRecipe) -> Grids:

@@ -4,7 +4,14 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 Pair = tuple[float, float]
 Shape = tuple[int, int]
@@ -30,6 +37,13 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
+EXCLUDES = {
+    "psf_images": ("psf_fwhm", "band_scatter", "visits", "moffat"),
+    "visits": ("psf_fwhm", "band_scatter", "sky_scatter"),
+}
+"""Keys that say what another key says too."""
+
+
 class SimulationRecipe(_Strict):
     """What is on the sky and how it is observed. A pair is a range to draw from."""
 
@@ -44,6 +58,39 @@ class SimulationRecipe(_Strict):
     depth: Pair | None = None
     band_scatter: float = Field(default=0.0, ge=0)
     sky_scatter: float = Field(default=0.0, ge=0)
+    visits: bool = False
+    """Seeing and sky of every band follow from LSST visits, as many as `depth` says."""
+    moffat: Pair | None = None
+    """β of Moffat PSFs; None: round Gaussians."""
+    psf_ellipticity: float = Field(default=0.0, ge=0, le=0.2)
+    """Scatter of e1 and e2 of a Moffat."""
+    psf_images: str | None = None
+    """File or folder of PSF images, see `lensmill.simulation.psf_library.read_psf_library`."""
+    psf_image_scale: float | None = Field(default=None, gt=0)
+    """arcsec per pixel of the PSF images; None: the survey's own."""
+    bad_pixels: float = Field(default=0.0, ge=0, le=0.1)
+    """Share of the pixels that are bad and filled as those of a survey's image."""
+
+    @model_validator(mode="after")
+    def _one_source_each(self) -> "SimulationRecipe":
+        for key, others in EXCLUDES.items():
+            both = [other for other in others if getattr(self, other)]
+            if getattr(self, key) and both:
+                raise ValueError(f"{key} leaves nothing to {', '.join(both)}: give one of them")
+        if self.psf_ellipticity and not self.moffat:
+            raise ValueError("psf_ellipticity is a Moffat's: give moffat = [2.5, 4.5], say, too")
+        if self.psf_image_scale and not self.psf_images:
+            raise ValueError("psf_image_scale belongs to psf_images, which is missing")
+        if self.visits and not self.survey.startswith("lsst_"):
+            raise ValueError(f"visits are those of LSST, not of {self.survey}: choose an lsst_…")
+        return self
+
+    @field_validator("moffat")
+    @classmethod
+    def _finite(cls, value: Pair | None) -> Pair | None:
+        if value is not None and not 1 < value[0] <= value[1]:
+            raise ValueError("β needs 1 < low ≤ high; a Moffat of β ≤ 1 has no finite flux")
+        return value
 
     @field_validator("pixel_scale", "psf_fwhm", "depth")
     @classmethod
