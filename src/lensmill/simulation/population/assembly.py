@@ -5,7 +5,9 @@ the scatter of mass against light, bulge and disk, companions.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 
 import numpy as np
 import torch
@@ -15,7 +17,9 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from lensmill.simulation.counter import uniform
+from lensmill.simulation.population.clumps import with_clumps
 from lensmill.simulation.population.companions import draw_companions
+from lensmill.simulation.population.impostors import check_shares, with_impostors
 from lensmill.simulation.scene import Mass, Scene, Sersic, as_tensor, join, on_device
 from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
 
@@ -45,6 +49,9 @@ class Assembly(ABC):
     companions: mean number of unrelated galaxies and stars in each stamp, of which three at most
         are placed; `field`: arcsec, the half-width over which they are spread, but for a share of
         `satellites`, which gather around the lens.
+    impostors: shares of the non-lenses that are something else that passes for a lens, by name
+        (`impostors.CHOICES`); they have no source.
+    clumps: star-forming knots in each source, of its own light.
     """
 
     lens_fraction: float = 0.5
@@ -59,6 +66,11 @@ class Assembly(ABC):
     companions: float = 2.0
     field: float = 8.0
     satellites: float = 0.0
+    impostors: Mapping[str, float] = dataclass_field(default_factory=dict)
+    clumps: int = 0
+
+    def __post_init__(self) -> None:
+        check_shares(self.impostors)
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -87,6 +99,13 @@ class Assembly(ABC):
             redshift_lens=as_tensor(pair["z_lens"]),
             redshift_source=as_tensor(pair["z_source"]),
         )
+        if self.impostors:
+            scene = with_impostors(
+                scene, pair, self.impostors, seed, indices.cpu(), self.brightening
+            )
+        if self.clumps:
+            source = with_clumps(scene.source, seed, indices.cpu(), self.clumps)
+            scene = replace(scene, source=source)
         return on_device(scene, indices.device)
 
     def _mass(
