@@ -86,7 +86,7 @@ def choose(variation: Float[Tensor, "batch y x"], count: int) -> Int[Tensor, "ba
     b = BORDER
     near = largest_near(variation, b)[:, b:-b, b:-b]
     allowed = pad(near, (b, b, b, b), value=-1.0).flatten(1)
-    return allowed.topk(min(count, near.shape[1] * near.shape[2]), dim=1).indices
+    return allowed.topk(min(count, near[0].numel()), dim=1).indices
 
 
 def inner(chosen: Int[Tensor, "batch cell"], grid: Grid) -> Float[Tensor, "batch y x"]:

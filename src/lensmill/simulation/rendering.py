@@ -167,6 +167,8 @@ def _source_cells(
 ) -> Float[Tensor, "batch band y x"]:
     """Deflected brightness of the source, refined where a cell is too coarse for it."""
     source, flux, row = _lit(scene.source, _flux(scene.source, conditions))
+    if not len(row):
+        return flux.new_zeros(len(scene.is_lens), flux.shape[1], *fine.shape)
     mass = mapped(scene.mass, lambda value: value[row][:, None, None])
     light = _lensed(source.over_pixels, mass)
     values = refined_cells(light, fine, source.x, sampling.cells, sampling.levels)

@@ -29,7 +29,7 @@ def with_clumps(source: Sersic, seed: int, indices: Int[Tensor, " batch"], count
     w = np.moveaxis(u[:, 2:].reshape(len(u), count, 6), 2, 0)
     share = torch.from_numpy(_shares(u, w[0]))
     left = 1 - share.sum(1, keepdim=True)
-    clumps = replace(_within(source, w), magnitude=_of(source, share))
+    clumps = _within(source, _of(source, share), w)
     return join(replace(source, magnitude=_of(source, left)), clumps)
 
 
@@ -46,8 +46,8 @@ def _of(source: Sersic, share: Tensor) -> Tensor:
     return (source.magnitude.double() - 2.5 * share.log10()).float()
 
 
-def _within(source: Sersic, w: Array) -> Sersic:
-    """Small galaxies, even over the ellipse of `REACH` half-light radii; as bright as `source`."""
+def _within(source: Sersic, magnitude: Tensor, w: Array) -> Sersic:
+    """Small galaxies, even over the ellipse of `REACH` half-light radii of `source`."""
     size, q, phi, x, y = (
         getattr(source, name).double().numpy()
         for name in ("half_light_radius", "q", "phi", "x", "y")
@@ -57,4 +57,4 @@ def _within(source: Sersic, w: Array) -> Sersic:
     dx, dy = turned(radius / stretch * np.cos(angle), radius * stretch * np.sin(angle), phi)
     small = np.maximum(size * between(1 / 15, 1 / 4, w[3]), np.minimum(SMALLEST, size))
     columns = (small, np.ones_like(small), between(0.6, 1.0, w[4]), np.pi * w[5], x + dx, y + dy)
-    return Sersic(source.magnitude, *map(as_tensor, columns))
+    return Sersic(magnitude, *map(as_tensor, columns))

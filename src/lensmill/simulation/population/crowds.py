@@ -39,7 +39,7 @@ def edge_ons(site: Site) -> Impostor:
     phi = np.where(u[4] < 0.6, tangential, np.pi * u[5])
     phi = np.where(beside, phi, site.phi)
     x, y = turned(distance * beside, 0 * distance, azimuth)
-    large = np.clip(np.exp(site.pair["ln_radius_lens"]) * between(1.5, 3, u[6]), 0.8, 4)
+    large = np.clip(np.exp(site.pair["ln_radius_lens"]) * between(1.0, 2.2, u[6]), 0.6, 3)
     size = np.where(beside, between(0.5, 1.4, u[6]), large)
     fainter = np.minimum(site.pair["i_lens"] + between(1.0, 3.5, u[7]), 24.0)
     i = np.where(beside, fainter, site.pair["i_lens"] + u[7])
