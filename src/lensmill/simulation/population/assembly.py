@@ -71,6 +71,8 @@ class Assembly(ABC):
 
     def __post_init__(self) -> None:
         check_shares(self.impostors)
+        if self.clumps < 0:
+            raise ValueError(f"clumps: a number from 0, not {self.clumps}")
 
     @property
     def bands(self) -> tuple[str, ...]:

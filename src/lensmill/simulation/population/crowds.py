@@ -6,6 +6,7 @@ from scipy.special import ndtri
 from lensmill.simulation.population.structure import (
     POINTS,
     Array,
+    Colours,
     Galaxies,
     Impostor,
     Knots,
@@ -145,31 +146,44 @@ def blue_companions(site: Site, brightening: float) -> Impostor:
     As blue as the pair's source and as bright as its arcs. Half of the galaxies are drawn out
     along the circle; in half of the stamps all have one colour; in some, two lie opposite.
     """
-    u, w = site.u.T, np.moveaxis(site.v[:, :12].reshape(-1, 4, 9), 2, 0)
-    theta_E = np.exp(site.pair["ln_theta_E"])[:, None]
-    azimuth, distance = 2 * np.pi * w[0], np.maximum(theta_E, 0.5) * between(0.7, 2.5, w[1])
-    opposite = azimuth[:, 0] + np.pi + np.radians(20) * ndtri(w[0, :, 1])
-    azimuth[:, 1] = np.where(u[1] < 0.4, opposite, azimuth[:, 1])
-    i = site.pair["i_source"] - between(0.5, 3.0, u[2]) - brightening * u[3]
-    i = i[:, None] + between(-0.7, 0.7, w[2])
-    i = np.where(np.arange(4) < 1 + np.floor(4 * u[0])[:, None], i, np.inf)
-    drawn_out = w[3] < 0.5
-    q = np.where(drawn_out, between(0.15, 0.5, w[4]), between(0.4, 1.0, w[4]))
-    along = azimuth + np.pi / 2 + np.radians(15) * ndtri(w[5])
-    phi = np.where(drawn_out, along, np.pi * w[5])
-    length = 0.4 * 10 ** (-0.1 * np.clip(i - 23.5, -2, 2)) * np.exp(0.3 * ndtri(w[6]))
-    radius = length * np.sqrt(q)
-    scatter = np.where(u[4] < 0.5, 0.03, 0.2)[:, None] * ndtri(w[7:9])
-    g_r, r_i = (site.pair[f"{name}_source"] for name in ("g_minus_r", "r_minus_i"))
-    colours = (
-        np.minimum(g_r, 0.6)[:, None] + scatter[0],
-        np.minimum(r_i, 0.4)[:, None] + scatter[1],
-    )
+    w = np.moveaxis(site.v[:, :12].reshape(-1, 4, 9), 2, 0)  # (number, row, galaxy)
+    azimuth, distance = _around(site, w[:2])
+    i, (g_r, r_i) = _bright_as_arcs(site, w[2], brightening), _blue_as_sources(site, w[3:5])
+    drawn_out = w[5] < 0.5
+    q = np.where(drawn_out, between(0.15, 0.5, w[6]), between(0.4, 1.0, w[6]))
+    tangential = azimuth + np.pi / 2 + np.radians(15) * ndtri(w[7])
+    phi = np.where(drawn_out, tangential, np.pi * w[7])
+    length = 0.4 * 10 ** (-0.1 * np.clip(i - 23.5, -2, 2)) * np.exp(0.3 * ndtri(w[8]))
     x, y = turned(distance, 0 * distance, azimuth)
+    columns = (i, g_r, r_i, length * np.sqrt(q), q, phi, site.x[:, None] + x, site.y[:, None] + y)
     stars = [
-        galaxy(i[:, k], (colours[0][:, k], colours[1][:, k]), radius[:, k], 1.0, q[:, k], phi[:, k],
-               (site.x + x[:, k], site.y + y[:, k]))
-        for k in range(4)
-    ]  # fmt: skip
+        galaxy(i, (g_r, r_i), radius, 1.0, q, phi, (x, y))
+        for i, g_r, r_i, radius, q, phi, x, y in zip(*(each.T for each in columns), strict=True)
+    ]
     count = len(site.x)
     return Impostor(joined(count, *stars), no_knots(count), np.ones(count, bool))
+
+
+def _around(site: Site, w: Array) -> tuple[Array, Array]:
+    """Azimuths and distances; in 40 % of the stamps the second lies opposite the first."""
+    azimuth = 2 * np.pi * w[0]
+    opposite = azimuth[:, 0] + np.pi + np.radians(20) * ndtri(w[0, :, 1])
+    azimuth[:, 1] = np.where(site.u[:, 1] < 0.4, opposite, azimuth[:, 1])
+    theta_E = np.maximum(np.exp(site.pair["ln_theta_E"]), 0.5)
+    return azimuth, theta_E[:, None] * between(0.7, 2.5, w[1])
+
+
+def _bright_as_arcs(site: Site, w: Array, brightening: float) -> Array:
+    """i magnitudes (row, galaxy): 0.5–3 mag brighter than the source; inf where there is none."""
+    u = site.u.T
+    i = site.pair["i_source"] - between(0.5, 3.0, u[2]) - brightening * u[3]
+    present = np.arange(w.shape[1]) < 1 + np.floor(w.shape[1] * u[0])[:, None]
+    return np.where(present, i[:, None] + between(-0.7, 0.7, w), np.inf)
+
+
+def _blue_as_sources(site: Site, w: Array) -> Colours:
+    """The source's colours, if it is blue, with a scatter that is small in half of the stamps."""
+    scatter = np.where(site.u[:, 4] < 0.5, 0.03, 0.2)[:, None] * ndtri(w)
+    g_r = np.minimum(site.pair["g_minus_r_source"], 0.6)[:, None]
+    r_i = np.minimum(site.pair["r_minus_i_source"], 0.4)[:, None]
+    return g_r + scatter[0], r_i + scatter[1]

@@ -18,13 +18,13 @@ from lensmill.simulation.population.structure import (
 )
 
 PITCH = (10.0, 35.0)
-"""Degrees: the pitch angles of most grand-design and multiple-armed spirals lie between (Kennicutt
-1981; Savchenko & Reshetnikov 2013)."""
+"""Degrees: about the pitch angles that are measured (Kennicutt 1981; Savchenko & Reshetnikov 2013);
+tighter arms pass for rings."""
 ARM_RADII = (1.0, 6.0)
 """arcsec: where the arms may end."""
 BARRED = 0.4
-"""Share of spirals with a strong or weak bar between the local two thirds and a quarter at z = 0.8
-(Sheth et al. 2008)."""
+"""Share of spirals with a bar: between the local two thirds and a fifth at z = 0.8 (Sheth et al.
+2008)."""
 POLAR = 0.3
 """Share of the rings that lie at any angle to the galaxy. In nature fewer by far: half a per cent
 of S0 galaxies have a polar ring (Whitmore et al. 1990), 16 % of disks an outer and 35 % an inner
@@ -74,7 +74,10 @@ def _sky_angle(azimuth: Array, q: Array, phi: Array) -> Array:
 def _arms(
     site: Site, inner: Array, outer: Array, disk: Array, q: Array
 ) -> tuple[tuple[Array, Array], Array]:
-    """(x, y) and flux of knots along arms r = inner exp(θ tan pitch): (row, point) each."""
+    """(x, y) and flux of knots along arms r = inner exp(θ tan pitch): (row, point) each.
+
+    No two arms are quite alike in strength, nor evenly spaced.
+    """
     u, v = site.u.T[..., None], site.v
     count = np.select([u[13] < 0.6, u[13] < 0.8], [2, 3], 4)
     tangent = np.tan(np.radians(between(*PITCH, u[14])))
@@ -84,7 +87,6 @@ def _arms(
     sweep = np.log(outer / inner)[:, None] / tangent
     scatter = ndtri(v[..., 1])
     radius = inner[:, None] * np.exp(along * sweep * tangent + between(0.04, 0.1, u[15]) * scatter)
-    # No two arms are quite alike, nor quite a whole turn's share apart.
     strength, shift = _of_the_arm(site.u[:, 20:24], arm), _of_the_arm(site.u[:, 24:28], arm)
     start = 2 * np.pi * ((arm + 0.15 * shift) / count + u[16])
     azimuth = start + along * sweep * np.where(u[17] < 0.5, -1, 1)
