@@ -114,8 +114,9 @@ def _summed(
     count: int,
 ) -> Float[Tensor, "batch band y x"]:
     """Σ flux · values over the rows of each of the `count` scenes."""
-    light = flux[..., None, None] * values[:, None]
-    return light.new_zeros(count, *light.shape[1:]).index_add(0, scene, light)
+    rows = torch.bincount(scene, minlength=count).tolist()
+    parts = zip(flux.split(rows), values.flatten(1).split(rows), strict=True)
+    return torch.stack([light.mT @ each for light, each in parts]).unflatten(2, values.shape[1:])
 
 
 def _core(galaxies: Sersic, fine: Grid, sampling: Sampling) -> Float[Tensor, " row"]:
