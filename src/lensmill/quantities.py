@@ -35,6 +35,13 @@ PSF_FWHM = Quantity("psf_fwhm", PER_BAND, "arcsec", "full width at half maximum 
 PIXEL_SCALE = Quantity("pixel_scale", PER_OBJECT, "arcsec / pixel", "side of a pixel")
 
 IS_LENS = Quantity("is_lens", PER_OBJECT, "", "1 where the source is strongly lensed, else 0")
+KIND = Quantity(
+    "kind",
+    PER_OBJECT,
+    "",
+    "what was simulated: 0 lens, 1 unlensed source, 2 empty, 3 spiral, 4 ring, 5 edge-on, "
+    "6 merger, 7 blue companions",
+)
 P_LENS = Quantity("p_lens", PER_OBJECT, "", "probability that the object is a strong lens")
 
 THETA_E = Quantity("theta_E", PER_OBJECT, "arcsec", "Einstein radius on the intermediate axis")
@@ -66,6 +73,7 @@ ALL = (
     PSF_FWHM,
     PIXEL_SCALE,
     IS_LENS,
+    KIND,
     P_LENS,
     THETA_E,
     E1,

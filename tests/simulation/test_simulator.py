@@ -66,7 +66,7 @@ def test_every_quantity_has_the_axes_it_states(batch):
 
 
 def test_what_is_provided(batch):
-    per_object = {"pixel_scale", "is_lens", "theta_E", "e1", "e2", "source_snr"}
+    per_object = {"pixel_scale", "is_lens", "kind", "theta_E", "e1", "e2", "source_snr"}
     assert set(batch) == {*IMAGES, "sky_sigma", "psf_fwhm"} | per_object
 
 

@@ -1,9 +1,10 @@
 """Rendering: images of scenes through their PSFs.
 
 Galaxies: brightness with a soft core on a grid of cells, and what the core lacks as rings of
-points. The lensed source: brightness on the same grid, refined where it varies most. The cells'
-light is blurred, cropped and summed into pixels by one matrix for each axis and band where the PSF
-is a round Gaussian, and by Fourier transforms where it has another shape.
+points. The lensed source: brightness on the same grid, refined where it varies most. Points of
+light: spread on the cells around them. The cells' light is blurred, cropped and summed into pixels
+by one matrix for each axis and band where the PSF is a round Gaussian, and by Fourier transforms
+where it has another shape. Components without light cost nothing.
 """
 
 import math
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lensmill.grid import Grid
@@ -27,7 +28,7 @@ from lensmill.physics.light import (
 from lensmill.physics.psf import gaussian_sample_matrix
 from lensmill.physics.quadrature import Levels, Light
 from lensmill.physics.refinement import add_points, refined_cells
-from lensmill.simulation.scene import Conditions, Mass, Scene, Sersic, mapped
+from lensmill.simulation.scene import Conditions, Mass, Points, Scene, Sersic, mapped
 from lensmill.units import flux_from_magnitude
 
 
@@ -83,8 +84,7 @@ def render(
     fine = sampling.cells_of(grid)
     seen = _optics(conditions, grid, sampling)
     lensed = seen(_source_cells(scene, conditions, fine, sampling))
-    flux = _flux(scene.foreground, conditions)
-    return lensed + seen(galaxy_cells(scene.foreground, flux, fine, sampling)), lensed
+    return lensed + seen(_foreground_cells(scene, conditions, fine, sampling)), lensed
 
 
 def _optics(conditions: Conditions, grid: Grid, sampling: Sampling) -> Callable[[Tensor], Tensor]:
@@ -97,11 +97,49 @@ def _optics(conditions: Conditions, grid: Grid, sampling: Sampling) -> Callable[
     return lambda cells: lattice.flux(cells, spectrum)
 
 
-def _flux(galaxies: Sersic, conditions: Conditions) -> Float[Tensor, "batch component band"]:
-    return flux_from_magnitude(galaxies.magnitude, conditions.zero_point[:, None])
+def _flux(light: Sersic | Points, conditions: Conditions) -> Float[Tensor, "batch component band"]:
+    return flux_from_magnitude(light.magnitude, conditions.zero_point[:, None])
 
 
-def _core(galaxies: Sersic, fine: Grid, sampling: Sampling) -> Float[Tensor, "batch component"]:
+def _foreground_cells(
+    scene: Scene, conditions: Conditions, fine: Grid, sampling: Sampling
+) -> Float[Tensor, "batch band y x"]:
+    """Undeflected brightness: galaxies, and points of light."""
+    flux = _flux(scene.foreground, conditions)
+    cells = galaxy_cells(scene.foreground, flux, fine, sampling)
+    return cells if scene.points is None else _with_points(cells, scene.points, conditions, fine)
+
+
+def _with_points(
+    cells: Tensor, points: Points, conditions: Conditions, fine: Grid
+) -> Float[Tensor, "batch band y x"]:
+    """`cells` with the points' light added, in the scenes that have any."""
+    flux = _flux(points, conditions)
+    lit = (flux != 0).flatten(1).any(1).nonzero()[:, 0]
+    added = add_points(cells[lit], points.x[lit], points.y[lit], flux[lit].mT, fine)
+    return cells.index_copy(0, lit, added)
+
+
+def _lit(galaxies: Sersic, flux: Tensor) -> tuple[Sersic, Tensor, Tensor]:
+    """The components that shine, each a row of its own; their flux (row, band); their scenes."""
+    shining = (flux != 0).any(-1)
+    rows = mapped(galaxies, lambda value: value[shining])
+    return rows, flux[shining], shining.nonzero()[:, 0]
+
+
+def _summed(
+    values: Float[Tensor, "row y x"],
+    flux: Float[Tensor, "row band"],
+    scene: Int[Tensor, " row"],
+    count: int,
+) -> Float[Tensor, "batch band y x"]:
+    """Σ flux · values over the rows of each of the `count` scenes."""
+    rows = torch.bincount(scene, minlength=count).tolist()
+    parts = zip(flux.split(rows), values.flatten(1).split(rows), strict=True)
+    return torch.stack([light.mT @ each for light, each in parts]).unflatten(2, values.shape[1:])
+
+
+def _core(galaxies: Sersic, fine: Grid, sampling: Sampling) -> Float[Tensor, " row"]:
     """Radius of the soft core (product average of its axes), arcsec."""
     return sampling.core * fine.pixel_scale / torch.sqrt(galaxies.q)
 
@@ -110,53 +148,52 @@ def galaxy_cells(
     galaxies: Sersic, flux: Float[Tensor, "batch component band"], fine: Grid, sampling: Sampling
 ) -> Float[Tensor, "batch band y x"]:
     """Undeflected brightness of galaxies of `flux`, as samples at the centres of `fine`'s cells."""
-    each = galaxies.over_pixels
-    core = _core(galaxies, fine, sampling)[..., None, None]
-    x, y = fine.axes(galaxies.x.device, galaxies.x.dtype)
+    rows, light, scene = _lit(galaxies, flux)
+    each = rows.over_pixels
+    core = _core(rows, fine, sampling)[..., None, None]
+    x, y = fine.axes(rows.x.device, rows.x.dtype)
     squared = elliptical_radius_squared(x - each.x, y[:, None] - each.y, each.q, each.phi)
     soft = soft_core(squared, core**2)
     values = sersic_brightness(soft, each.half_light_radius, each.index)
-    cells = (flux.mT @ values.flatten(2)).unflatten(2, fine.shape)
-    return _with_cusps(cells, galaxies, flux, fine, sampling)
+    return _summed(_with_cusps(values, rows, fine, sampling), light, scene, len(flux))
 
 
 def _with_cusps(
-    cells: Tensor, galaxies: Sersic, flux: Tensor, fine: Grid, sampling: Sampling
-) -> Float[Tensor, "batch band y x"]:
-    """`cells` with the light that the soft cores lack, as points on elliptical rings."""
-    core = _core(galaxies, fine, sampling)
-    radius, part = cusp_rings(core, galaxies.half_light_radius, galaxies.index, sampling.rings)
-    x, y = _ring_points(galaxies, radius, sampling.spokes)
-    each = (part / sampling.spokes).repeat_interleave(sampling.spokes, -1)
-    weight = (each[:, :, None] * flux[..., None]).transpose(1, 2).flatten(2)
-    return add_points(cells, x.flatten(1), y.flatten(1), weight, fine)
+    values: Tensor, rows: Sersic, fine: Grid, sampling: Sampling
+) -> Float[Tensor, "row y x"]:
+    """`values` with the light that the soft cores lack, as points on elliptical rings."""
+    core = _core(rows, fine, sampling)
+    radius, part = cusp_rings(core, rows.half_light_radius, rows.index, sampling.rings)
+    x, y = _ring_points(rows, radius, sampling.spokes)
+    weight = (part / sampling.spokes).repeat_interleave(sampling.spokes, -1)
+    return add_points(values[:, None], x, y, weight[:, None], fine)[:, 0]
 
 
 def _ring_points(
-    galaxies: Sersic, radius: Float[Tensor, "batch component ring"], spokes: int
-) -> tuple[Float[Tensor, "batch component point"], Float[Tensor, "batch component point"]]:
+    rows: Sersic, radius: Float[Tensor, "row ring"], spokes: int
+) -> tuple[Float[Tensor, "row point"], Float[Tensor, "row point"]]:
     """(x, y) of `spokes` points on each elliptical ring, every other ring turned by half a step."""
     steps = torch.arange(spokes, device=radius.device).to(radius)
     shift = 0.5 * (torch.arange(radius.shape[-1], device=radius.device) % 2).to(radius)
     angle = (steps + shift[:, None]) * (2 * math.pi / spokes)
-    stretch = torch.sqrt(galaxies.q)[..., None]
-    u = ((radius / stretch)[..., None] * torch.cos(angle)).flatten(2)
-    v = ((radius * stretch)[..., None] * torch.sin(angle)).flatten(2)
-    x, y = rotate(u, v, -galaxies.phi[..., None])
-    return galaxies.x[..., None] + x, galaxies.y[..., None] + y
+    stretch = torch.sqrt(rows.q)[:, None]
+    u = ((radius / stretch)[..., None] * torch.cos(angle)).flatten(1)
+    v = ((radius * stretch)[..., None] * torch.sin(angle)).flatten(1)
+    x, y = rotate(u, v, -rows.phi[:, None])
+    return rows.x[:, None] + x, rows.y[:, None] + y
 
 
 def _source_cells(
     scene: Scene, conditions: Conditions, fine: Grid, sampling: Sampling
 ) -> Float[Tensor, "batch band y x"]:
     """Deflected brightness of the source, refined where a cell is too coarse for it."""
-    source = scene.source
-    count = source.x.shape[1]
-    mass = mapped(scene.mass, lambda value: value.repeat_interleave(count)[:, None, None])
-    light = _lensed(source.in_rows.over_pixels, mass)
+    source, flux, row = _lit(scene.source, _flux(scene.source, conditions))
+    if not len(row):
+        return flux.new_zeros(len(scene.is_lens), flux.shape[1], *fine.shape)
+    mass = mapped(scene.mass, lambda value: value[row][:, None, None])
+    light = _lensed(source.over_pixels, mass)
     values = refined_cells(light, fine, source.x, sampling.cells, sampling.levels)
-    per_component = values.flatten(1).unflatten(0, source.x.shape)
-    return (_flux(source, conditions).mT @ per_component).unflatten(2, fine.shape)
+    return _summed(values, flux, row, len(scene.is_lens))
 
 
 def _aligned_deflection(u: Tensor, v: Tensor, mass: Mass) -> tuple[Tensor, Tensor]:

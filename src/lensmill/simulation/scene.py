@@ -6,11 +6,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
 from lensmill.physics.kernels import Moffat, PsfImage
+
+KINDS = (
+    "lens",
+    "unlensed_source",
+    "empty",
+    "spiral",
+    "ring",
+    "edge_on",
+    "merger",
+    "blue_companions",
+)
+"""What a scene is; `Scene.kind` counts them from 0."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +43,16 @@ class Sersic:
         magnitude, *others = vars(self).values()
         return Sersic(magnitude[..., None, None, :], *(each[..., None, None] for each in others))
 
-    @property
-    def in_rows(self) -> "Sersic":
-        """Every component a row of its own, (batch · component)."""
-        return Sersic(*(value.flatten(0, 1) for value in vars(self).values()))
+
+@dataclass(frozen=True)
+class Points:
+    """Points of light of each scene, seen through the PSF alone: knots, of which arms and rings
+    and tails are made.
+    """
+
+    magnitude: Float[Tensor, "*batch point band"]  # AB; inf for none
+    x: Float[Tensor, "*batch point"]  # arcsec from the image's centre
+    y: Float[Tensor, "*batch point"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,18 @@ class Scene:
     source: Sersic  # on the source plane: deflected
     redshift_lens: Float[Tensor, " batch"]
     redshift_source: Float[Tensor, " batch"]
+    points: Points | None = None  # in front of the source plane: not deflected
+    impostor: Int[Tensor, " batch"] | None = None
+    """The kind of a scene that is made to be taken for a lens; 0 for others."""
+
+    @property
+    def kind(self) -> Int[Tensor, " batch"]:
+        """Which of `KINDS` each scene is."""
+        lit = self.source.magnitude.isfinite().flatten(1).any(1)
+        plain = torch.where(self.is_lens, 0, torch.where(lit, 1, 2))
+        if self.impostor is None:
+            return plain
+        return torch.where(self.impostor > 0, self.impostor, plain)
 
 
 @dataclass(frozen=True)

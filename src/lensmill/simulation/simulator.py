@@ -69,6 +69,7 @@ class Simulator:
             "psf_fwhm": conditions.psf_fwhm,
             "pixel_scale": torch.full_like(e1, self.grid.pixel_scale),
             "is_lens": scene.is_lens.to(clean.dtype),
+            "kind": scene.kind.to(clean.dtype),
             "theta_E": scene.mass.theta_E,
             "e1": e1,
             "e2": e2,

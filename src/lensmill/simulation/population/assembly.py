@@ -5,7 +5,9 @@ the scatter of mass against light, bulge and disk, companions.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 
 import numpy as np
 import torch
@@ -15,7 +17,9 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from lensmill.simulation.counter import uniform
+from lensmill.simulation.population.clumps import with_clumps
 from lensmill.simulation.population.companions import draw_companions
+from lensmill.simulation.population.impostors import check_shares, with_impostors
 from lensmill.simulation.population.light import LENS, SOURCE, light_model
 from lensmill.simulation.scene import Mass, Scene, Sersic, as_tensor, join, on_device
 from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
@@ -48,6 +52,9 @@ class Assembly(ABC):
         `satellites`, which gather around the lens.
     lens_light: "mixed", "de_vaucouleurs" or "cosmodc2"; source_light: "exponential" or "cosmodc2"
         (see `light`).
+    impostors: shares of the non-lenses that are something else that passes for a lens, by name
+        (`impostors.CHOICES`); they have no source.
+    clumps: star-forming knots in each source, of its own light.
     """
 
     lens_fraction: float = 0.5
@@ -64,6 +71,13 @@ class Assembly(ABC):
     satellites: float = 0.0
     lens_light: str = "mixed"
     source_light: str = "exponential"
+    impostors: Mapping[str, float] = dataclass_field(default_factory=dict)
+    clumps: int = 0
+
+    def __post_init__(self) -> None:
+        check_shares(self.impostors)
+        if self.clumps < 0:
+            raise ValueError(f"clumps: a number from 0, not {self.clumps}")
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -93,6 +107,13 @@ class Assembly(ABC):
             redshift_lens=as_tensor(pair["z_lens"]),
             redshift_source=as_tensor(pair["z_source"]),
         )
+        if self.impostors:
+            scene = with_impostors(
+                scene, pair, self.impostors, seed, indices.cpu(), self.brightening
+            )
+        if self.clumps:
+            source = with_clumps(scene.source, seed, indices.cpu(), self.clumps)
+            scene = replace(scene, source=source)
         return on_device(scene, indices.device)
 
     def _mass(

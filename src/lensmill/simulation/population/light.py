@@ -20,7 +20,7 @@ from lensmill.simulation.scene import Sersic, as_tensor
 
 STREAM_MIXED = 5
 """Assembly's, whose numbers 6 to 10 are kept for this."""
-STREAM_LENS, STREAM_SOURCE = 20, 21
+STREAM_LENS, STREAM_SOURCE = 14, 15
 Array = NDArray[np.float64]
 Pairs = dict[str, Array]
 
