@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from lensmill.simulation.population import cosmodc2
-from lensmill.simulation.population.light import LENS, SOURCE, magnitudes
+from lensmill.simulation.population.light import magnitudes
+from lensmill.simulation.population.lights import LENS, SOURCE
 from lensmill.simulation.population.priors import Priors
 
 COUNT = 1500

@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import ks_2samp
 
+from lensmill.simulation.population import cosmodc2
 from lensmill.simulation.population.catalogue import Catalogue
+from lensmill.simulation.population.matched import COLUMNS, galaxies
+from lensmill.simulation.population.priors import Priors
+from lensmill.simulation.population.tables import read_table
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -38,3 +44,39 @@ def test_lists_of_lenspop(name, rows, theta_E):
     double = 2 * (angle - scene.foreground.phi[:, 0])
     assert 0.08 < double.cos().mean() < 0.18
     assert abs(double.sin().mean()) < 0.06
+
+
+def test_sources_with_the_light_of_cosmodc2s_rows():
+    match = {"table": real("cosmodc2/cosmodc2_sample_3500.csv")}
+    scene = Priors(source_light=match).draw(1, torch.arange(500))
+    flux = 10 ** (-0.4 * scene.source.magnitude[..., 1])
+    share = flux[:, 0] / flux.sum(1)
+    assert 0.05 < (share == 0).double().mean() < 0.5
+    assert 0.1 < (share > 0.95).double().mean() < 0.7
+    assert len(scene.source.half_light_radius[:, 1].unique()) > 250
+
+
+def test_light_as_drawn_against_rows_of_cosmodc2():
+    """B/T and sizes of galaxies of the rows' magnitudes, redshifts and flatness: the same
+    distributions, all magnitudes together."""
+    table = read_table(Path(real("cosmodc2/cosmodc2_sample_3500.csv")))
+    rows = galaxies({key: table.column(names[0], "") for key, names in COLUMNS.items()})
+    total = -2.5 * np.log10(np.sum(10 ** (-0.4 * rows.magnitude), axis=1))
+    pair = {
+        "z_lens": rows.redshift,
+        "q_lens": rows.q,
+        "i_lens": rows.i,
+        "g_minus_r_lens": total[:, 0] - total[:, 1],
+        "r_minus_i_lens": total[:, 1] - total[:, 2],
+    }
+    drawn = cosmodc2.lens(pair, 1, torch.arange(len(rows.i)))
+    for part in (0, 1):
+        major, expected = (
+            each.half_light_radius[:, part] / np.sqrt(q[:, part])
+            for each, q in ((drawn, drawn.q), (rows, rows.parts_q))
+        )
+        assert ks_2samp(major, expected).statistic < 0.05
+        assert ks_2samp(drawn.q[:, part], rows.parts_q[:, part]).statistic < 0.08
+    shares = [10 ** (-0.4 * (each.magnitude[:, 0, 1] - total[:, 1])) for each in (drawn, rows)]
+    coarse = [np.where(share < 0.01, 0, np.where(share > 0.99, 1, share)) for share in shares]
+    assert ks_2samp(*coarse).statistic < 0.05

@@ -1,9 +1,7 @@
 """Catalogue: lens systems of a table, each drawn again and again at another position angle."""
 
 import warnings
-from collections.abc import Collection
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +14,7 @@ from torch import Tensor
 from lensmill.simulation.counter import uniform
 from lensmill.simulation.population import background
 from lensmill.simulation.population.assembly import Assembly, Pairs
-from lensmill.simulation.population.tables import Table, read_table
+from lensmill.simulation.population.tables import Table, check_names, read_table
 
 STREAM = 22
 Array = NDArray[np.float64]
@@ -77,10 +75,11 @@ class Catalogue(Assembly):
     position_angle: str = "from_y"
 
     def __post_init__(self) -> None:
-        """All that is wrong with the table is said at once, not at the first batch."""
-        _check_names(self.table, "columns", self.columns, KEYS)
-        _check_names(self.table, "units", self.units, KEYS)
-        _check_names(self.table, "position_angle", [self.position_angle], ZERO)
+        """All that is wrong with the table is said at once, not at the first scene."""
+        super().__post_init__()
+        check_names(self.table, "columns", self.columns, KEYS)
+        check_names(self.table, "units", self.units, KEYS)
+        check_names(self.table, "position_angle", [self.position_angle], ZERO)
         assert self.rows
 
     @cached_property
@@ -162,12 +161,3 @@ def usable(table: str, rows: Pairs) -> Pairs:
         dropped = f"{np.sum(~good)} of {len(good)} rows dropped"
         warnings.warn(f"{table}: {dropped}, missing or out of range: {found}", stacklevel=2)
     return {name: values[good] for name, values in rows.items()}
-
-
-def _check_names(table: str, option: str, names: Collection[str], known: Collection[str]) -> None:
-    """ValueError where one of `names` is not `known`."""
-    for name in names:
-        if name not in known:
-            close = get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"choices: {', '.join(known)}"
-            raise ValueError(f"{table}: {option} has no {name!r}; {hint}")

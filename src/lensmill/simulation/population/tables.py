@@ -4,6 +4,7 @@ Parquet by pyarrow; HDF5 files of plain arrays by h5py; LensPop's lists by their
 else (FITS, VOTable, ECSV, CSV, IPAC, HDF5 of astropy …) by astropy.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -149,3 +150,12 @@ def _astropy(path: Path) -> dict[str, Column]:
         name: Column(np.ma.asarray(table[name]), str(table[name].unit or "") or None)
         for name in table.colnames
     }
+
+
+def check_names(table: str, option: str, names: Collection[str], known: Collection[str]) -> None:
+    """ValueError where one of `names` is not `known`."""
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"choices: {', '.join(known)}"
+            raise ValueError(f"{table}: {option} has no {name!r}; {hint}")
