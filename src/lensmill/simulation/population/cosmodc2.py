@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -61,11 +62,11 @@ def distance_modulus(redshift: Array) -> Array:
 
 
 def features(absolute_magnitude: Array, redshift: Array, rest_colour: Array) -> Array:
-    """(galaxy, 11): what the bulge fraction depends on, products of M_r, z and rest g − r."""
+    """(galaxy, 20): what the bulge fraction depends on, cubic in M_r, z and rest g − r."""
     m = (np.clip(absolute_magnitude, BRIGHTEST, FAINTEST) + 19) / 2
-    z, c = np.clip(redshift, 0, FARTHEST), np.clip(rest_colour, -0.3, 0.85)
-    one = np.ones_like(m)
-    return np.stack([one, m, m**2, m**3, z, z**2, c, c**2, m * z, m * c, z * c], axis=1)
+    z, c = np.clip(redshift, 0, FARTHEST) - 1, np.clip(rest_colour, -0.3, 0.85)
+    powers = [(p, q, r) for p, q, r in product(range(4), repeat=3) if p + q + r <= 3]
+    return np.stack([m**p * z**q * c**r for p, q, r in powers], axis=1)
 
 
 def rest_frame(g: Array, i: Array, redshift: Array) -> tuple[Array, Array]:
