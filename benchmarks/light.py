@@ -16,7 +16,8 @@ from fit_light import read
 from scipy.stats import ks_2samp
 
 from lensmill.provenance import provenance
-from lensmill.simulation.population.light import Light, cosmodc2_lens
+from lensmill.simulation.population import cosmodc2
+from lensmill.simulation.population.light import Light
 
 RESULTS = Path(__file__).parent / "results" / "light.json"
 DRAWS = 10
@@ -69,7 +70,7 @@ def main() -> None:
     """Compare, print and write."""
     rows = read(Path(sys.argv[1]))
     again = {name: np.tile(value, DRAWS) for name, value in as_pairs(rows).items()}
-    drawn = of_light(cosmodc2_lens(again, 1, torch.arange(len(again["z_lens"]))))
+    drawn = of_light(cosmodc2.lens(again, 1, torch.arange(len(again["z_lens"]))))
     result = {}
     for name, (bright, faint, near, far) in GROUPS.items():
         m, z = rows["absolute"], rows["z"]

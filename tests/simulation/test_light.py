@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from lensmill.simulation.population import cosmodc2
-from lensmill.simulation.population.light import LENS, SOURCE, magnitudes
+from lensmill.simulation.population.light import magnitudes
+from lensmill.simulation.population.lights import LENS, SOURCE
 from lensmill.simulation.population.priors import Priors
 
-COUNT = 1500
+COUNT = 4000
 INDICES = torch.arange(COUNT)
 PAIR = Priors().pairs(3, INDICES)
 MODELS = [("lens", name) for name in LENS] + [("source", name) for name in SOURCE]
@@ -49,7 +50,9 @@ def test_cosmodc2_light_is_as_flat_as_the_pair(role):
     share = _bulge_share(light)
     total = share * epsilon[:, 0] + (1 - share) * epsilon[:, 1]
     expected = (1 - PAIR[f"q_{role}"] ** 2) / (1 + PAIR[f"q_{role}"] ** 2)
-    np.testing.assert_allclose(total, expected, atol=2e-3)
+    whole = light.q.min(1) > cosmodc2.FLATTEST
+    assert whole.mean() > 0.95
+    np.testing.assert_allclose(total[whole], expected[whole], atol=2e-3)
     assert (light.q <= 1).all()
     pure = share == 1
     np.testing.assert_allclose(light.q[pure, 0], PAIR[f"q_{role}"][pure], atol=1e-6)

@@ -24,7 +24,7 @@ def test_names_are_resolved():
     ("name", "message"),
     [
         ("Unet", "no part is called 'Unet'; did you mean 'UNet'"),
-        ("zzz", "no part is called 'zzz'; choices: Priors, Collett, UNet"),
+        ("zzz", "no part is called 'zzz'; choices: Priors, Collett, Catalogue"),
         ("no_such_module:Network", "cannot import 'no_such_module:Network'"),
         ("lensmill.networks.unet:Vnet", "cannot import 'lensmill.networks.unet:Vnet'"),
     ],

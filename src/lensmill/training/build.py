@@ -22,6 +22,7 @@ from lensmill.training.recipe import Part, SimulationRecipe, StageRecipe
 BUILT_IN = {
     "Priors": "lensmill.simulation.population.priors:Priors",
     "Collett": "lensmill.simulation.population.collett:Collett",
+    "Catalogue": "lensmill.simulation.population.catalogue:Catalogue",
     "UNet": "lensmill.networks.unet:UNet",
     "Trunk": "lensmill.networks.trunk:Trunk",
     "Polar": "lensmill.networks.polar:Polar",

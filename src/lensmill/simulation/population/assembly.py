@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +22,8 @@ from lensmill.simulation.counter import uniform
 from lensmill.simulation.population.clumps import with_clumps
 from lensmill.simulation.population.companions import draw_companions
 from lensmill.simulation.population.impostors import check_shares, with_impostors
-from lensmill.simulation.population.light import LENS, SOURCE, light_model
+from lensmill.simulation.population.light import Model
+from lensmill.simulation.population.lights import light_model
 from lensmill.simulation.scene import Mass, Scene, Sersic, as_tensor, join, on_device
 from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
 
@@ -50,8 +53,8 @@ class Assembly(ABC):
     companions: mean number of unrelated galaxies and stars in each stamp, of which three at most
         are placed; `field`: arcsec, the half-width over which they are spread, but for a share of
         `satellites`, which gather around the lens.
-    lens_light: "mixed", "de_vaucouleurs" or "cosmodc2"; source_light: "exponential" or "cosmodc2"
-        (see `light`).
+    lens_light: "mixed", "de_vaucouleurs" or "cosmodc2"; source_light: "exponential" or "cosmodc2";
+        or, either, the keys of `Matched`.
     impostors: shares of the non-lenses that are something else that passes for a lens, by name
         (`impostors.CHOICES`); they have no source.
     clumps: star-forming knots in each source, of its own light.
@@ -69,8 +72,8 @@ class Assembly(ABC):
     companions: float = 2.0
     field: float = 8.0
     satellites: float = 0.0
-    lens_light: str = "mixed"
-    source_light: str = "exponential"
+    lens_light: str | dict[str, Any] = "mixed"
+    source_light: str | dict[str, Any] = "exponential"
     impostors: Mapping[str, float] = dataclass_field(default_factory=dict)
     clumps: int = 0
 
@@ -78,11 +81,20 @@ class Assembly(ABC):
         check_shares(self.impostors)
         if self.clumps < 0:
             raise ValueError(f"clumps: a number from 0, not {self.clumps}")
+        assert self._light  # what cannot be had is named when the recipe is read
 
     @property
     def bands(self) -> tuple[str, ...]:
         """g, r, i."""
         return ("g", "r", "i")
+
+    @cached_property
+    def _light(self) -> dict[str, Model]:
+        """The light models of "lens" and "source"."""
+        return {
+            "lens": light_model("lens", self.lens_light),
+            "source": light_model("source", self.source_light),
+        }
 
     @abstractmethod
     def pairs(self, seed: int, indices: Int[Tensor, " batch"]) -> Pairs:
@@ -92,7 +104,6 @@ class Assembly(ABC):
         """The scenes `indices`; scene i is a function of (seed, i) alone."""
         u = uniform(seed, indices.cpu(), STREAM, 19).numpy()
         pair = self.pairs(seed, indices.cpu())
-        lens_light = light_model(LENS, "lens_light", self.lens_light)
         is_lens = u[:, 0] < self.lens_fraction
         phi = np.pi * u[:, 1]
         centre = self.centre_scatter * ndtri(u[:, 2:4]).T
@@ -100,7 +111,7 @@ class Assembly(ABC):
             is_lens=torch.from_numpy(is_lens),
             mass=self._mass(pair, is_lens, phi, centre, u[:, [4, 5, 16, 17, 18]]),
             foreground=join(
-                lens_light(pair, seed, indices.cpu()).placed(phi, *centre),
+                self._light["lens"](pair, seed, indices.cpu()).placed(phi, *centre),
                 draw_companions(seed, indices.cpu(), self.companions, self.field, self.satellites),
             ),
             source=self._source(seed, indices.cpu(), pair, is_lens, phi, centre, u[:, 11:16]),
@@ -163,8 +174,8 @@ class Assembly(ABC):
         i = i - self.brightening * u[:, 3]
         i = np.where(~is_lens & (u[:, 4] < self.empty_fraction), np.inf, i)
         angle = phi + pair["beta_angle"]
-        light = light_model(SOURCE, "source_light", self.source_light)
-        return light({**pair, "i_source": i}, seed, indices).placed(
+        pair = {**pair, "i_source": i, "drawn_i_source": pair["i_source"]}
+        return self._light["source"](pair, seed, indices).placed(
             phi + pair["phi_source"],
             centre[0] + beta * np.cos(angle),
             centre[1] + beta * np.sin(angle),

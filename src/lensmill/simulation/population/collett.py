@@ -63,11 +63,25 @@ def deflector_light(pair: Pairs, u: Array) -> tuple[Array, Array]:
     return (absolute + modulus)[:, None] + np.stack(bands, 1), radius / (1e3 * distance * ARCSEC)
 
 
+def _rules(keywords: dict[str, Any]) -> Rules:
+    """LensPop's rules with some changed; ValueError for a key that they do not have."""
+    known = [name for name in vars(Rules(LENSPOP_COADD)) if name != "survey"]
+    for key in keywords:
+        if key not in known:
+            raise ValueError(f"rules: no key {key!r}; choices: {', '.join(known)}")
+    return Rules(LENSPOP_COADD, **keywords)
+
+
 @dataclass(frozen=True)
 class Collett(Assembly):
     """The lenses that `rules` detect. Lens i is the first detected pair of its own stream."""
 
     rules: Rules = field(default_factory=lambda: Rules(LENSPOP_COADD))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.rules, dict):  # of a recipe
+            object.__setattr__(self, "rules", _rules(self.rules))
 
     def pairs(self, seed: int, indices: Int[Tensor, " batch"]) -> dict[str, Array]:
         lenses = self.detected(seed, indices)

@@ -8,16 +8,22 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import product
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 from numpy.typing import NDArray
 from scipy.special import ndtri
+from torch import Tensor
 
 from lensmill.physics.cosmology import ARCSEC, angular_diameter_distance
+from lensmill.simulation.counter import uniform
+from lensmill.simulation.population.light import Light, Pairs, magnitudes
 
 Array = NDArray[np.float64]
 
+STREAM_LENS, STREAM_SOURCE = 14, 15
 H0, OMEGA_M = 71.0, 0.2648
 BRIGHTEST, FAINTEST = -23.5, -13.0
 """M_r between which rows support the fit; galaxies beyond take the nearest's."""
@@ -56,11 +62,11 @@ def distance_modulus(redshift: Array) -> Array:
 
 
 def features(absolute_magnitude: Array, redshift: Array, rest_colour: Array) -> Array:
-    """(galaxy, 11): what the bulge fraction depends on, products of M_r, z and rest g − r."""
+    """(galaxy, 20): what the bulge fraction depends on, cubic in M_r, z and rest g − r."""
     m = (np.clip(absolute_magnitude, BRIGHTEST, FAINTEST) + 19) / 2
-    z, c = np.clip(redshift, 0, FARTHEST), np.clip(rest_colour, -0.3, 0.85)
-    one = np.ones_like(m)
-    return np.stack([one, m, m**2, m**3, z, z**2, c, c**2, m * z, m * c, z * c], axis=1)
+    z, c = np.clip(redshift, 0, FARTHEST) - 1, np.clip(rest_colour, -0.3, 0.85)
+    powers = [(p, q, r) for p, q, r in product(range(4), repeat=3) if p + q + r <= 3]
+    return np.stack([m**p * z**q * c**r for p, q, r in powers], axis=1)
 
 
 def rest_frame(g: Array, i: Array, redshift: Array) -> tuple[Array, Array]:
@@ -164,3 +170,44 @@ def axis_ratios(share: Array, absolute: Array, q: Array, u: Array) -> Array:
         flatter = share * bulge + (1 - share) * disk > target
         low, high = np.where(flatter, low, middle), np.where(flatter, middle, high)
     return np.maximum(axis_ratio(parts(low)), FLATTEST)
+
+
+def lens(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
+    """Bulge and disk as cosmoDC2's, sizes too; together as flat as the pair's lens.
+
+    The axis ratio of the pair stays the light's because it is also the mass's.
+    """
+    u = uniform(seed, indices, STREAM_LENS, 5).numpy()
+    return _bulge_and_disk(pair, "lens", u[:, :4], ndtri(u[:, 4]))
+
+
+def source(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
+    """Bulge and disk as cosmoDC2's; the disk keeps the pair's radius, on which detection hung."""
+    u = uniform(seed, indices, STREAM_SOURCE, 4).numpy()
+    return _bulge_and_disk(pair, "source", u, None)
+
+
+def _bulge_and_disk(pair: Pairs, role: str, u: Array, size_score: Array | None) -> Light:
+    redshift = pair[f"z_{role}"]
+    total = magnitudes(pair, role)
+    absolute, colour = rest_frame(total[:, 0], total[:, 2], redshift)
+    share = bulge_fraction(absolute, redshift, colour, u[:, :2])
+    shares = bulge_shares(share, reddening(redshift, u[:, 2]))
+    flatness = axis_ratios(share, absolute, pair[f"q_{role}"], u[:, 3])
+    medians = _median_sizes(absolute, redshift)
+    if size_score is None:
+        along = np.exp(pair[f"ln_radius_{role}"]) / np.sqrt(flatness[:, 1])
+        size_score = np.log10(along / medians[:, 1]) / DISK.scatter
+    scatter = np.array([BULGE.scatter, DISK.scatter])
+    major = medians * 10 ** (scatter * size_score[:, None])
+    with np.errstate(divide="ignore"):
+        dimming = -2.5 * np.log10(np.stack([shares, 1 - shares], axis=1))
+    radius = major * np.sqrt(flatness)
+    return Light(total[:, None] + dimming, radius, (4.0, 1.0), flatness)
+
+
+def _median_sizes(absolute: Array, redshift: Array) -> Array:
+    """(galaxy, 2): median semi-major axes of bulge and disk, arcsec."""
+    parts = (BULGE, DISK)
+    kpc = [semi_major_axis_kpc(absolute, redshift, part) for part in parts]
+    return np.stack(kpc, axis=1) / kpc_per_arcsec(redshift)[:, None]

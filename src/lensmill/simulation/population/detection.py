@@ -47,6 +47,8 @@ class Rules:
     sky_brightness: tuple[float, ...] = (21.50, 20.92, 19.93)
     signal_to_noise: float = 20.0
     magnification: float = 3.0
+    full_coadd: bool = False
+    """All visits count, blurred to the worst (LensPop's LSSTa); else those that resolve (LSSTc)."""
 
     @property
     def uniforms(self) -> int:
@@ -60,12 +62,13 @@ class Rules:
         would leave it unresolved.
         """
         radius = pairs.source.half_light_radius
-        sharp = resolving(pairs.theta_E, radius, 2)
-        between = self._below(sharp) - self._below(resolving(pairs.theta_E, radius, 4))
-        missed = np.prod(1 - (1 - between) ** self._visits, axis=1)
+        sharp, kept = (resolving(pairs.theta_E, radius, times) for times in (2, 4))
         largest = 3 * 2 * pairs.theta_E / np.hypot(pairs.x, pairs.y)
+        if self.full_coadd:
+            return (self._below(np.minimum(kept, largest * radius)) ** self._visits).max(1) > 1e-3
+        missed = np.prod(1 - (1 - self._below(sharp) + self._below(kept)) ** self._visits, axis=1)
         some = self._below(np.minimum(sharp, largest * radius)).max(1) > 1e-3
-        return (pairs.theta_E**2 > 2 * radius**2) & (u > missed) & some
+        return (kept > 0) & (u > missed) & some
 
     def passes(
         self, pairs: Pairs, lens_magnitude: Array, lens_radius: Array, u: Array
@@ -78,17 +81,20 @@ class Rules:
         snr = self.snr(image, pairs, lens_magnitude, lens_radius, share, seeing)
         best = snr.argmax(1)[:, None]
         blurred_to = np.take_along_axis(seeing, best, 1)[:, 0]
-        resolved = blurred_to <= resolving(pairs.theta_E, pairs.source.half_light_radius, 4)
-        seen = snr.max(1) > self.signal_to_noise
+        radius = pairs.source.half_light_radius
+        limit = np.minimum(resolving(pairs.theta_E, radius, 4), magnification * radius)
+        resolved, seen = blurred_to <= limit, snr.max(1) > self.signal_to_noise
         return seen & resolved & (magnification > self.magnification), magnification
 
     def coadd(self, pairs: Pairs, magnification: Array, u: Array) -> tuple[Array, Array]:
         """Share of each band's visits that count, and the worst seeing of them, (pair, band)."""
         radius = pairs.source.half_light_radius
         limit = np.minimum(resolving(pairs.theta_E, radius, 2), magnification * radius)
+        limit = np.full_like(limit, np.inf) if self.full_coadd else limit
         number, worst = np.split(u, 2, axis=1)
-        below = np.clip(self._below(limit), 1e-9, 1 - 1e-9)
-        count = np.clip(np.ceil(bdtrik(number, self._visits, below)), 0, self._visits)
+        below = np.maximum(self._below(limit), 1e-9)
+        count = np.ceil(bdtrik(number, self._visits, np.minimum(below, 1 - 1e-9)))
+        count = np.clip(count, 0, self._visits)
         rank = below * worst ** (1 / np.maximum(count, 1))
         return count / self._visits, self.seeing * np.exp(self.seeing_scatter * ndtri(rank))
 

@@ -11,16 +11,13 @@ import numpy as np
 import torch
 from jaxtyping import Int
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from torch import Tensor
 
 from lensmill.simulation.counter import uniform
-from lensmill.simulation.population import cosmodc2
 from lensmill.simulation.scene import Sersic, as_tensor
 
 STREAM_MIXED = 5
 """Assembly's, whose numbers 6 to 10 are kept for this."""
-STREAM_LENS, STREAM_SOURCE = 14, 15
 Array = NDArray[np.float64]
 Pairs = dict[str, Array]
 
@@ -101,59 +98,3 @@ def mixed(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
 def _gri(i: Array, g_minus_r: Array, r_minus_i: Array) -> Array:
     r = i + r_minus_i
     return np.stack([r + g_minus_r, r, i], axis=1)
-
-
-def cosmodc2_lens(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
-    """Bulge and disk as cosmoDC2's, sizes too; together as flat as the pair's lens.
-
-    The axis ratio of the pair stays the light's because it is also the mass's.
-    """
-    u = uniform(seed, indices, STREAM_LENS, 5).numpy()
-    return _cosmodc2(pair, "lens", u[:, :4], ndtri(u[:, 4]))
-
-
-def cosmodc2_source(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
-    """Bulge and disk as cosmoDC2's; the disk keeps the pair's radius, on which detection hung."""
-    u = uniform(seed, indices, STREAM_SOURCE, 4).numpy()
-    return _cosmodc2(pair, "source", u, None)
-
-
-def _cosmodc2(pair: Pairs, role: str, u: Array, size_score: Array | None) -> Light:
-    redshift, q = pair[f"z_{role}"], pair[f"q_{role}"]
-    total = magnitudes(pair, role)
-    absolute, colour = cosmodc2.rest_frame(total[:, 0], total[:, 2], redshift)
-    share = cosmodc2.bulge_fraction(absolute, redshift, colour, u[:, :2])
-    shares = cosmodc2.bulge_shares(share, cosmodc2.reddening(redshift, u[:, 2]))
-    axis_ratios = cosmodc2.axis_ratios(share, absolute, q, u[:, 3])
-    medians = _median_sizes(absolute, redshift)
-    if size_score is None:
-        along = np.exp(pair[f"ln_radius_{role}"]) / np.sqrt(axis_ratios[:, 1])
-        size_score = np.log10(along / medians[:, 1]) / cosmodc2.DISK.scatter
-    scatter = np.array([cosmodc2.BULGE.scatter, cosmodc2.DISK.scatter])
-    major = medians * 10 ** (scatter * size_score[:, None])
-    with np.errstate(divide="ignore"):
-        dimming = -2.5 * np.log10(np.stack([shares, 1 - shares], axis=1))
-    radius = major * np.sqrt(axis_ratios)
-    return Light(total[:, None] + dimming, radius, (4.0, 1.0), axis_ratios)
-
-
-def _median_sizes(absolute: Array, redshift: Array) -> Array:
-    """(galaxy, 2): median semi-major axes of bulge and disk, arcsec."""
-    parts = (cosmodc2.BULGE, cosmodc2.DISK)
-    kpc = [cosmodc2.semi_major_axis_kpc(absolute, redshift, part) for part in parts]
-    return np.stack(kpc, axis=1) / cosmodc2.kpc_per_arcsec(redshift)[:, None]
-
-
-LENS: dict[str, Model] = {
-    "mixed": mixed,
-    "de_vaucouleurs": de_vaucouleurs,
-    "cosmodc2": cosmodc2_lens,
-}
-SOURCE: dict[str, Model] = {"exponential": exponential, "cosmodc2": cosmodc2_source}
-
-
-def light_model(models: dict[str, Model], key: str, name: str) -> Model:
-    """The model called `name`; ValueError naming the recipe's `key` and the choices."""
-    if name not in models:
-        raise ValueError(f"{key}: no light {name!r}; choices: {', '.join(models)}")
-    return models[name]
