@@ -26,8 +26,8 @@ LENSPOP = {
 }
 """Columns of LensPop's lists by their number; the rest (seeing, S/N) is not read.
 
-Radii are rounded to 0.01″, so that those of 0 are below 0.005″. Lenses point along +y; the angles of
-sources are counted from +x (only then do the magnifications come out), here from +y like all others.
+Radii are rounded to 0.01″, so that those of 0 are below 0.005″. Lenses point along +y; the angles
+of sources are counted from +x there (only so do the magnifications come out), here from +y.
 """
 
 
