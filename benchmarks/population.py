@@ -22,9 +22,10 @@ from scipy.stats import ks_2samp
 
 from lensmill.provenance import provenance
 from lensmill.simulation.population.background import Galaxies
-from lensmill.simulation.population.collett import ATTEMPTS, Collett, Lenses, chosen_rows, in_order
-from lensmill.simulation.population.detection import traced
+from lensmill.simulation.population.collett import ATTEMPTS, FIRST_STREAM, Collett, Lenses, in_order
 from lensmill.simulation.population.pairs import Pairs, draws_on_the_whole_sky
+from lensmill.simulation.population.rows import chosen_rows
+from lensmill.simulation.population.tracing import traced
 
 RESULTS = Path(__file__).parent / "results" / "population.json"
 LEVELS = (5, 16, 50, 84, 95)
@@ -70,7 +71,7 @@ def snr_ratios(their: Listed) -> Array:
         u = visits[first : first + len(part.magnification), 1:]
         coadd = rules.coadd(part.pair, part.magnification, u)
         image = traced(part.pair)
-        snr = rules.snr(image, part.pair, part.magnitude, part.half_light_radius, *coadd)
+        snr = rules.snr(image, part.pair, coadd, part.magnitude, part.half_light_radius)
         ours.append(snr.max(1))
     expected = np.concatenate(ours)
     return their.snr.max(1)[expected > 0] / expected[expected > 0]
@@ -103,8 +104,9 @@ def columns(lenses: Lenses, mu: Array) -> dict[str, Array]:
 def drawn(count: int) -> tuple[Lenses, float]:
     """`count` or more of our lenses, and the share of draws that are detected."""
     population, found, tried = Collett(), [], 0
+    streams = range(FIRST_STREAM, FIRST_STREAM + 1)
     while sum(len(rows) for rows, _ in found) < count:
-        rows, lenses = population.attempt(1, torch.arange(tried, tried + BATCH), 0)
+        rows, lenses = population.attempt(1, torch.arange(tried, tried + BATCH), streams)
         found.append((rows + tried, lenses))
         tried += BATCH
     lenses = in_order(found)

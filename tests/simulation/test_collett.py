@@ -11,9 +11,10 @@ from scipy.stats import ks_2samp, kstest
 
 from lensmill.physics.cosmology import comoving_distance, einstein_radius
 from lensmill.physics.surveys import LENSPOP_COADD
-from lensmill.simulation.population import background, deflectors, detection, pairs
-from lensmill.simulation.population.collett import Collett, chosen_rows
+from lensmill.simulation.population import background, deflectors, detection, pairs, tracing
+from lensmill.simulation.population.collett import Collett
 from lensmill.simulation.population.detection import Rules
+from lensmill.simulation.population.rows import chosen_rows
 
 RULES = Rules(LENSPOP_COADD)
 
@@ -103,21 +104,21 @@ def test_traced_magnification_of_a_circular_lens(beta):
     for angle in np.linspace(0, math.pi / 2, 9):
         pair = _one(x=beta * math.cos(angle), y=beta * math.sin(angle))
         pair = replace(pair, source=replace(pair.source, half_light_radius=np.array([radius])))
-        flux.append(detection.traced(pair).flux.sum().item())
+        flux.append(tracing.traced(pair).flux.sum().item())
     assert np.mean(flux) == pytest.approx(expected, rel=0.03)
 
 
 def test_blur_conserves_flux_and_widens():
     image = torch.zeros(1, 48, 48)
     image[0, 20, 25] = 1.0
-    blurred = detection.blurred(image, torch.tensor([0.1]), torch.tensor([0.7]))
+    blurred = tracing.blurred(image, torch.tensor([0.1]), torch.tensor([0.7]))
     assert blurred.sum().item() == pytest.approx(1.0, abs=1e-4)
     assert 0 < blurred.max() < 0.1
 
 
 def test_cumulative_snr_is_that_of_the_best_cells():
     signal = torch.tensor([[[3.0, 1.0], [0.0, 0.0]]])
-    snr = detection.cumulative_snr(signal, torch.ones(1, 2, 2))
+    snr = tracing.cumulative_snr(signal, torch.ones(1, 2, 2))
     assert snr.item() == pytest.approx(max(3.0, 4 / math.sqrt(2)))
 
 
@@ -131,7 +132,8 @@ def test_the_coadd_takes_the_visits_that_resolve_the_ring():
     shares = []
     for radius in (0.4, 0.7, 1.2):
         pair, u = _many(2000, theta_E=radius)
-        share, seeing = RULES.coadd(pair, np.full(2000, 1e3), u[:, 1:])
+        coadd = RULES.coadd(pair, np.full(2000, 1e3), u[:, 1:])
+        share, seeing = coadd.share, coadd.seeing
         limit = detection.resolving(pair.theta_E, pair.source.half_light_radius, 2)
         assert (seeing[share > 0] <= np.repeat(limit[:, None], 3, 1)[share > 0] + 1e-9).all()
         below = ndtr(np.log(limit[0] / np.array(RULES.seeing)) / RULES.seeing_scatter)
@@ -143,7 +145,8 @@ def test_the_coadd_takes_the_visits_that_resolve_the_ring():
 def test_the_worst_of_many_visits_is_worse():
     """The coadd's seeing is distributed as the largest of as many draws."""
     pair, u = _many(4000, theta_E=0.8)
-    share, seeing = RULES.coadd(pair, np.full(4000, 1e3), u[:, 1:])
+    coadd = RULES.coadd(pair, np.full(4000, 1e3), u[:, 1:])
+    share, seeing = coadd.share, coadd.seeing
     generator = np.random.default_rng(8)
     limit = math.sqrt(2 * (0.8**2 - 0.02**2))
     visits = RULES.seeing[1] * np.exp(RULES.seeing_scatter * generator.normal(size=(4000, 100)))
@@ -154,8 +157,7 @@ def test_the_worst_of_many_visits_is_worse():
 def test_arcs_must_be_larger_than_the_seeing():
     """μ r_s limits the visits as θ_E does."""
     pair, u = _many(50, theta_E=1.5)
-    few, _ = RULES.coadd(pair, np.full(50, 25.0), u[:, 1:])
-    many, _ = RULES.coadd(pair, np.full(50, 60.0), u[:, 1:])
+    few, many = (RULES.coadd(pair, np.full(50, mu), u[:, 1:]).share for mu in (25.0, 60.0))
     assert few.mean() < 0.1 < 0.9 < many.mean()
 
 

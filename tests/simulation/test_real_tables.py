@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import ks_2samp
 
-from lensmill.simulation.population import cosmodc2, detection
+from lensmill.simulation.population import cosmodc2, tracing
 from lensmill.simulation.population.background import Galaxies
 from lensmill.simulation.population.catalogue import Catalogue
 from lensmill.simulation.population.matched import COLUMNS, galaxies
@@ -69,7 +69,7 @@ def test_magnifications_tell_where_angles_are_counted_from(turned, closer):
         y=-v["x_source"],
         phi_source=turned * np.radians(v["position_angle_source"]),
     )
-    traced = detection.traced(pair).flux.sum((1, 2)).double().numpy()
+    traced = tracing.traced(pair).flux.sum((1, 2)).double().numpy()
     apart = np.median(np.abs(np.log(traced / v["magnification"])))
     assert bool(apart < 0.02) == closer
 

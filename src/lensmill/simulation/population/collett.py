@@ -23,13 +23,16 @@ from lensmill.simulation.population import deflectors, pairs
 from lensmill.simulation.population.assembly import Assembly
 from lensmill.simulation.population.detection import Rules
 from lensmill.simulation.population.pairs import Pairs, draw_pairs
+from lensmill.simulation.population.rows import chosen_rows, joined
 
 Array = NDArray[np.float64]
 
 FIRST_STREAM = 1000
 """Attempt k of every scene draws from stream 1000 + k."""
 ATTEMPTS = 48
-"""Pairs drawn at once for each scene that has none yet."""
+"""Pairs drawn from each stream for each scene that has none yet."""
+TOGETHER = 4096
+"""Pairs drawn at once: rounds of few waiting scenes are not worth their overhead."""
 LIGHT = 2
 """How many random numbers the deflector's light takes."""
 
@@ -108,29 +111,31 @@ class Collett(Assembly):
 
     def detected(self, seed: int, indices: Int[Tensor, " batch"]) -> Lenses:
         """The lenses `indices`, by rounds of attempts at those still missing."""
-        waiting = np.arange(len(indices))
+        waiting, tried = np.arange(len(indices)), 0
         found: list[tuple[NDArray[np.int64], Lenses]] = []
         while len(waiting):
-            rows, lenses = self.attempt(seed, indices[torch.from_numpy(waiting)], len(found))
+            rounds = max(1, TOGETHER // (len(waiting) * ATTEMPTS))
+            streams = range(FIRST_STREAM + tried, FIRST_STREAM + tried + rounds)
+            rows, lenses = self.attempt(seed, indices[torch.from_numpy(waiting)], streams)
             found.append((waiting[rows], lenses))
-            waiting = np.setdiff1d(waiting, waiting[rows])
+            waiting, tried = np.setdiff1d(waiting, waiting[rows]), tried + rounds
         return in_order(found)
 
     def attempt(
-        self, seed: int, indices: Int[Tensor, " batch"], number: int
+        self, seed: int, indices: Int[Tensor, " batch"], streams: range
     ) -> tuple[NDArray[np.int64], Lenses]:
-        """(rows that found a lens, the first one of each) among `ATTEMPTS` draws a row."""
-        each = pairs.UNIFORMS + LIGHT + self.rules.uniforms
-        u = uniform(seed, indices, FIRST_STREAM + number, ATTEMPTS * each).numpy()
-        of_pair, light, visits = np.split(
-            u.reshape(-1, each), [pairs.UNIFORMS, pairs.UNIFORMS + LIGHT], 1
-        )
+        """(rows that found a lens, the first one of each) among `ATTEMPTS` draws a stream."""
+        ends = np.cumsum([pairs.UNIFORMS, LIGHT, self.rules.uniforms])
+        rounds = [uniform(seed, indices, each, ATTEMPTS * int(ends[-1])) for each in streams]
+        u = torch.stack(rounds, 1).numpy().reshape(-1, ends[-1])
+        of_pair, light, visits = np.split(u, ends[:-1], axis=1)
         drawn = draw_pairs(of_pair)
         candidate = np.flatnonzero(drawn.kept & self.rules.may_pass(drawn, visits[:, 0]))
         pair = chosen_rows(drawn, candidate)
         magnitude, radius = deflector_light(pair, light[candidate])
         seen, magnification = self.rules.passes(pair, magnitude, radius, visits[candidate])
-        rows, first = np.unique((candidate // ATTEMPTS)[seen], return_index=True)
+        draws = ATTEMPTS * len(streams)
+        rows, first = np.unique((candidate // draws)[seen], return_index=True)
         lenses = Lenses(pair, magnitude, radius, magnification)
         return rows, chosen_rows(lenses, np.flatnonzero(seen)[first])
 
@@ -138,19 +143,5 @@ class Collett(Assembly):
 def in_order(found: list[tuple[NDArray[np.int64], Lenses]]) -> Lenses:
     """The lenses of all attempts in the order of their rows."""
     order = np.argsort(np.concatenate([rows for rows, _ in found]))
-    return chosen_rows(_joined([lenses for _, lenses in found]), order)
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Dataclasses of arrays, and of such dataclasses, one after another."""
-    if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts)
-    columns = (_joined([getattr(part, name) for part in parts]) for name in vars(parts[0]))
-    return type(parts[0])(*columns)
-
-
-def chosen_rows(part: Any, rows: NDArray[np.int64]) -> Any:
-    """The `rows` of every array."""
-    if isinstance(part, np.ndarray):
-        return part[rows]
-    return type(part)(*(chosen_rows(value, rows) for value in vars(part).values()))
+    lenses: Lenses = chosen_rows(joined([lenses for _, lenses in found]), order)
+    return lenses

@@ -1,31 +1,34 @@
-"""Detection: would a survey find this lens? The rules of Collett 2015, on coarsely traced images.
-
-Each source is traced on a grid scaled to its θ_E; magnification and signal to noise come from it.
-"""
+"""Detection: would a survey find this lens? The rules of LensPop (Collett 2015)."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.special import bdtrik, ndtr, ndtri
-from torch import Tensor
 
-from lensmill.physics.lens import sie_deflection
-from lensmill.physics.light import elliptical_radius_squared, sersic_brightness
 from lensmill.physics.psf import FWHM_PER_SIGMA
 from lensmill.physics.surveys import Band, Survey
 from lensmill.simulation.population.pairs import Pairs
+from lensmill.simulation.population.rows import chosen_rows
+from lensmill.simulation.population.tracing import (
+    Traced,
+    blurred,
+    cells,
+    cumulative_snr,
+    lens_light,
+    traced,
+)
 
 Array = NDArray[np.float64]
 
-CELLS = 48
-"""Along a side of the grid."""
-REACH = 2.2
-"""Half-width of the grid in θ_E, to which two source radii are added."""
-SMALLEST = 0.5
-"""Of a cell; smaller sources are traced as if of this size."""
+
+@dataclass(frozen=True)
+class Coadd:
+    """What of each band's visits is added up, (pair, band)."""
+
+    share: Array  # of the visits
+    seeing: Array  # arcsec, to which all are blurred
 
 
 @dataclass(frozen=True)
@@ -77,17 +80,19 @@ class Rules:
         u: uniforms (pair, `uniforms`)."""
         image = traced(pairs)
         magnification = image.flux.sum((1, 2)).double().numpy()
-        share, seeing = self.coadd(pairs, magnification, u[:, 1:])
-        snr = self.snr(image, pairs, lens_magnitude, lens_radius, share, seeing)
-        best = snr.argmax(1)[:, None]
-        blurred_to = np.take_along_axis(seeing, best, 1)[:, 0]
-        radius = pairs.source.half_light_radius
-        limit = np.minimum(resolving(pairs.theta_E, radius, 4), magnification * radius)
-        resolved, seen = blurred_to <= limit, snr.max(1) > self.signal_to_noise
-        return seen & resolved & (magnification > self.magnification), magnification
+        coadd = self.coadd(pairs, magnification, u[:, 1:])
+        resolved = coadd.seeing <= self._resolved(pairs, magnification)[:, None]
+        seen = resolved.any(1) & (magnification > self.magnification)
+        seen &= self._largest_snr(pairs, magnification, coadd).max(1) > self.signal_to_noise
+        rows = np.flatnonzero(seen)
+        image, chosen, of_rows = (chosen_rows(each, rows) for each in (image, pairs, coadd))
+        snr = self.snr(image, chosen, of_rows, lens_magnitude[rows], lens_radius[rows])
+        best = np.take_along_axis(resolved[rows], snr.argmax(1)[:, None], 1)[:, 0]
+        seen[rows] = best & (snr.max(1) > self.signal_to_noise)
+        return seen, magnification
 
-    def coadd(self, pairs: Pairs, magnification: Array, u: Array) -> tuple[Array, Array]:
-        """Share of each band's visits that count, and the worst seeing of them, (pair, band)."""
+    def coadd(self, pairs: Pairs, magnification: Array, u: Array) -> Coadd:
+        """The visits that count, from uniforms (pair, `uniforms` − 1)."""
         radius = pairs.source.half_light_radius
         limit = np.minimum(resolving(pairs.theta_E, radius, 2), magnification * radius)
         limit = np.full_like(limit, np.inf) if self.full_coadd else limit
@@ -96,40 +101,53 @@ class Rules:
         count = np.ceil(bdtrik(number, self._visits, np.minimum(below, 1 - 1e-9)))
         count = np.clip(count, 0, self._visits)
         rank = below * worst ** (1 / np.maximum(count, 1))
-        return count / self._visits, self.seeing * np.exp(self.seeing_scatter * ndtri(rank))
+        seeing = self.seeing * np.exp(self.seeing_scatter * ndtri(rank))
+        return Coadd(count / self._visits, seeing)
+
+    def snr(
+        self, image: Traced, pairs: Pairs, coadd: Coadd, lens_magnitude: Array, lens_radius: Array
+    ) -> Array:
+        """S/N over each band's brightest cells, (pair, band); the noise of the lens counts."""
+        galaxy, area = lens_light(image, pairs, lens_radius), (image.cell**2)[:, None, None]
+        source = self._electrons(_source_magnitude(pairs), coadd)
+        lens, background = self._electrons(lens_magnitude, coadd), self._background(coadd)
+        found = np.zeros_like(source)
+        for band, fwhm in enumerate(torch.from_numpy(coadd.seeing.T.copy()).float()):
+            signal = blurred(image.flux, image.cell, fwhm) * cells(source[:, band])
+            light = blurred(galaxy, image.cell, fwhm) * cells(lens[:, band])
+            snr = cumulative_snr(signal, signal + light + cells(background[:, band]) * area)
+            found[:, band] = np.where(coadd.share[:, band] > 0, snr.double().numpy(), 0.0)
+        return found
+
+    def _largest_snr(self, pairs: Pairs, magnification: Array, coadd: Coadd) -> Array:
+        """What the S/N of each band cannot exceed: of a point as bright, on the sky alone."""
+        flux = magnification[:, None] * self._electrons(_source_magnitude(pairs), coadd)
+        area = 4 * np.pi * (coadd.seeing / FWHM_PER_SIGMA) ** 2
+        return np.minimum(np.sqrt(flux), flux / np.sqrt(area * self._background(coadd)))
+
+    def _resolved(self, pairs: Pairs, magnification: Array) -> Array:
+        """Seeing in arcsec at which the ring and the arcs are resolved."""
+        radius = pairs.source.half_light_radius
+        return np.minimum(resolving(pairs.theta_E, radius, 4), magnification * radius)
 
     def _below(self, limit: Array) -> Array:
         """Share of each band's visits with a seeing below `limit` arcsec, (pair, band)."""
         logarithm = np.log(np.maximum(limit, 1e-3)[:, None] / self.seeing)
         return np.asarray(ndtr(logarithm / self.seeing_scatter))
 
-    def snr(
-        self,
-        image: "Traced",
-        pairs: Pairs,
-        lens_magnitude: Array,
-        lens_radius: Array,
-        share: Array,
-        seeing: Array,
-    ) -> Array:
-        """S/N over the brightest cells of each band's coadd, (pair, band); the lens' noise counts.
+    def _electrons(self, magnitude: Array, coadd: Coadd) -> Array:
+        """Of sources of `magnitude` (pair, band) in the coadd."""
+        visit = np.array([band.total_zero_point(1.0) for band in self._bands])
+        return np.asarray(coadd.share * self._visits * 10 ** (-0.4 * (magnitude - visit)))
+
+    def _background(self, coadd: Coadd) -> Array:
+        """Variance of the coadd's sky and reads, e⁻ per arcsec², (pair, band).
 
         Every visit is read, whether it counts or not, as LensPop has it.
         """
-        galaxy = _lens_light(image, pairs, lens_radius)
-        magnitude = np.stack([pairs.source.g, pairs.source.r, pairs.source.i], 1)
-        found = np.zeros_like(share)
-        for number, band in enumerate(self._bands):
-            fwhm = torch.from_numpy(seeing[:, number]).float()
-            counts = share[:, number] * band.visits
-            zero_point = band.total_zero_point(1.0) + 2.5 * np.log10(np.maximum(counts, 1e-3))
-            read = band.visits * band.reads * band.read_noise**2 / self.survey.pixel_scale**2
-            sky = _cells(counts * band.sky(1.0, 1.0) + read) * (image.cell**2)[:, None, None]
-            signal = _seen(image.flux, image, fwhm, magnitude[:, number] - zero_point)
-            light = _seen(galaxy, image, fwhm, lens_magnitude[:, number] - zero_point)
-            snr = cumulative_snr(signal, signal + light + sky).double().numpy()
-            found[:, number] = np.where(counts > 0, snr, 0.0)
-        return found
+        sky = np.array([band.sky(1.0, band.visits) for band in self._bands])
+        read = np.array([band.visits * band.reads * band.read_noise**2 for band in self._bands])
+        return np.asarray(coadd.share * sky + read / self.survey.pixel_scale**2)
 
     @property
     def _visits(self) -> Array:
@@ -141,74 +159,10 @@ class Rules:
         return [replace(band, sky_brightness=sky) for band, sky in each]
 
 
+def _source_magnitude(pairs: Pairs) -> Array:
+    return np.stack([pairs.source.g, pairs.source.r, pairs.source.i], 1)
+
+
 def resolving(theta_E: Array, radius: Array, times: float) -> Array:
     """√(2 θ_E² − `times` r_s²) in arcsec, 0 where there is no root."""
     return np.asarray(np.sqrt(np.maximum(2 * theta_E**2 - times * radius**2, 0)))
-
-
-@dataclass(frozen=True)
-class Traced:
-    """Lensed sources of unit flux, on grids of their own; the lens' long axis along x."""
-
-    flux: Float[Tensor, "pair y x"]  # in each cell
-    x: Float[Tensor, "pair 1 x"]  # arcsec
-    y: Float[Tensor, "pair y 1"]
-    cell: Float[Tensor, " pair"]  # arcsec
-
-
-def traced(pairs: Pairs) -> Traced:
-    """The sources behind their deflectors; each source's long axis as `pairs` says."""
-    source = pairs.source
-    cell = (REACH * pairs.theta_E + 2 * source.half_light_radius) * 2 / CELLS
-    radius = np.maximum(source.half_light_radius, SMALLEST * cell)
-    steps = torch.arange(CELLS) - (CELLS - 1) / 2
-    x = _cells(cell) * steps
-    y = x.mT
-    theta_E, q, q_source, phi, x0, y0 = map(
-        _cells, (pairs.theta_E, pairs.q_lens, source.q, pairs.phi_source, pairs.x, pairs.y)
-    )
-    size = _cells(radius)
-    alpha_x, alpha_y = sie_deflection(x, y, theta_E, q, torch.zeros_like(q))
-    squared = elliptical_radius_squared(x - alpha_x - x0, y - alpha_y - y0, q_source, phi)
-    brightness = sersic_brightness(squared, size, torch.ones_like(size))
-    return Traced(brightness * _cells(cell) ** 2, x, y, torch.from_numpy(cell).float())
-
-
-def _cells(values: Array) -> Float[Tensor, "pair 1 1"]:
-    return torch.from_numpy(values).float()[:, None, None]
-
-
-def _seen(
-    light: Tensor, image: Traced, fwhm: Tensor, magnitude: Array
-) -> Float[Tensor, "pair y x"]:
-    """Electrons of `light` of unit flux, `magnitude` relative to the zero point, in seeing."""
-    return blurred(light, image.cell, fwhm) * _cells(10 ** (-0.4 * magnitude))
-
-
-def _lens_light(image: Traced, pairs: Pairs, radius: Array) -> Float[Tensor, "pair y x"]:
-    q = _cells(pairs.q_lens)
-    squared = elliptical_radius_squared(image.x, image.y, q, torch.zeros_like(q))
-    squared = squared + (image.cell**2)[:, None, None] / 4  # the cusp, about averaged
-    brightness = sersic_brightness(squared, _cells(radius), torch.full_like(q, 4.0))
-    return brightness * (image.cell**2)[:, None, None]
-
-
-def blurred(
-    image: Float[Tensor, "pair y x"], cell: Float[Tensor, " pair"], fwhm: Float[Tensor, " pair"]
-) -> Float[Tensor, "pair y x"]:
-    """`image` through a Gaussian PSF; cells and FWHM in arcsec."""
-    steps = torch.arange(image.shape[-1]).float()
-    distance = (steps[:, None] - steps) * cell[:, None, None]
-    kernel = torch.exp(-0.5 * (distance * FWHM_PER_SIGMA / fwhm[:, None, None]) ** 2)
-    kernel = kernel / kernel.sum(-1, keepdim=True)
-    return kernel @ image @ kernel.mT
-
-
-def cumulative_snr(
-    signal: Float[Tensor, "pair y x"], variance: Float[Tensor, "pair y x"]
-) -> Float[Tensor, " pair"]:
-    """The largest S/N of any number of cells, the best first (LensPop's definition)."""
-    signal, variance = signal.flatten(1), variance.flatten(1)
-    order = (signal**2 / variance).argsort(1, descending=True)
-    total = signal.gather(1, order).cumsum(1)
-    return (total / variance.gather(1, order).cumsum(1).sqrt()).amax(1)
