@@ -42,7 +42,8 @@ def answers(work: Work, numbers: Iterable[int], processes: int) -> Iterator[Any]
 
 
 def _shared_out(work: Work, waiting: deque[int], processes: int) -> Iterator[Any]:
-    hired = [_hire(work) for _ in range(min(processes, len(waiting)))]
+    with _deaf():
+        hired = [_hire(work) for _ in range(min(processes, len(waiting)))]
     try:
         busy = {line: process for process, line in hired}
         for line in busy:
@@ -59,6 +60,19 @@ def _shared_out(work: Work, waiting: deque[int], processes: int) -> Iterator[Any
         for process, _ in hired:
             process.terminate()
             process.join()
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes started in the block never hear Ctrl-C: that is for the parent, who ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets the main thread alone say this
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _hire(work: Work) -> tuple[BaseProcess, Connection]:
@@ -92,7 +106,6 @@ def _answer(line: Connection, process: BaseProcess) -> Any:
 
 def _serve(work: Work, line: Connection) -> None:
     """A worker's life: numbers in, answers out, until the line or the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; the parent handles it
     threading.Thread(target=_die_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     with suppress(EOFError, BrokenPipeError):
