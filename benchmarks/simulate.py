@@ -27,6 +27,9 @@ from lensmill.training.recipe import SimulationRecipe, parse_recipe
 
 RESULTS = Path(__file__).parent / "results" / "simulate.json"
 SHARD = 32
+"""Systems in a shard where speed is measured: small, so that processes end together."""
+LARGEST = 512
+"""… where size is: the command's own, if there are as many."""
 MILLION = 1_000_000
 STORED = {
     "noisy, clean, source": IMAGES,
@@ -42,7 +45,7 @@ def recipe() -> SimulationRecipe:
     return parse_recipe(text, "paper.toml").simulation
 
 
-def write(folder: Path, count: int, **options: Any) -> list[float]:
+def write(folder: Path, count: int, shard: int = SHARD, **options: Any) -> list[float]:
     """Simulate a data set; the moments at which its shards were done."""
     chosen, moments = recipe(), list[float]()
     simulate(
@@ -51,7 +54,7 @@ def write(folder: Path, count: int, **options: Any) -> list[float]:
         folder,
         seed=chosen.seed,
         count=count,
-        shard=SHARD,
+        shard=shard,
         recipe=chosen.model_dump(mode="json"),
         report=lambda share, line: moments.append(time.perf_counter()),
         **options,
@@ -80,25 +83,23 @@ def rendering(folder: Path) -> float:
     return 16 * len(loader.places) / (time.perf_counter() - start)
 
 
-def storage(scratch: Path) -> dict[str, Any]:
-    """Each way to store two shards."""
+def storage(scratch: Path, count: int) -> dict[str, int]:
+    """Each way to store one shard."""
     found = {}
     for (name, images), compression in product(STORED.items(), (None, "gzip")):
         if compression and not images:
             continue
         label = f"{name}, gzip" if compression else name
-        write(scratch / label, 2 * SHARD, images=images, compression=compression)
-        found[label] = {"bytes_per_system": round(size(scratch / label, 2 * SHARD))}
+        write(scratch / label, count, count, images=images, compression=compression)
+        found[label] = round(size(scratch / label, count))
     return found
 
 
-def million(rates: dict[str, float], sizes: dict[str, Any]) -> dict[str, Any]:
+def million(rates: dict[str, float], sizes: dict[str, int]) -> dict[str, Any]:
     """Hours and gigabytes for 1,000,000 systems."""
     return {
         "hours": {name: round(MILLION / rate / 3600, 1) for name, rate in rates.items()},
-        "gigabytes": {
-            name: round(MILLION * each["bytes_per_system"] / 1e9, 1) for name, each in sizes.items()
-        },
+        "gigabytes": {name: round(MILLION * each / 1e9, 1) for name, each in sizes.items()},
     }
 
 
@@ -114,7 +115,7 @@ def main() -> None:
             for compression, processes in product((None, "gzip"), (1, 2))
         }
         rates["parameters only, 1 process"] = speed(scratch / "alone", count, 1, images=())
-        sizes = storage(scratch)
+        sizes = storage(scratch, min(count, LARGEST))
         rendered = rendering(scratch / "parameters only")
     result = {
         "command": f"python benchmarks/simulate.py {count}",
@@ -122,7 +123,7 @@ def main() -> None:
         "machine": platform.machine(),
         "systems_per_second": {name: round(rate, 1) for name, rate in rates.items()},
         "rendered_per_second_from_parameters": round(rendered, 1),
-        "storage": sizes,
+        "bytes_per_system": sizes,
         "one_million": million(rates, sizes),
         **provenance(),
     }

@@ -1,7 +1,9 @@
 """What is in a data set: percentiles of its own numbers, and pictures of its own systems."""
 
+import errno
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,6 +91,15 @@ def test_what_lies_beside_the_data(described):
     assert preview.size[0] > 8 * 32 * SCALE
     assert np.asarray(preview).std() > 10
     assert np.asarray(Image.open(folder / "distributions.png")).std() > 10
+
+
+def test_a_full_disk_is_said(described, monkeypatch):
+    def no_room(path, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", no_room)
+    with pytest.raises(ValueError, match=r"data in .* are whole, but not described: .*No space"):
+        describe(described[0])
 
 
 def test_no_data_set(tmp_path):

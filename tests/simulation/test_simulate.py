@@ -121,6 +121,12 @@ def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, change, 
     assert not (tmp_path / "data").exists()
 
 
+def test_a_file_in_the_place_of_the_folder(tmp_path):
+    (tmp_path / "data").write_text("")
+    with pytest.raises(ValueError, match=r"cannot write .*manifest\.json"):
+        simulate(SIMULATOR, GRIDS, tmp_path / "data", **SIZE)
+
+
 @pytest.mark.slow
 def test_killed_at_random(tmp_path):
     """Three of the kills of benchmarks/kill_simulate.py, at half its size."""

@@ -30,14 +30,18 @@ def describe(folder: Path) -> dict[str, Any]:
 
     Of lenses and of non-lenses: θ_E and source and foreground magnitudes (AB, total, undeflected),
     axis ratio of the mass, matched-filter S/N of the source (where images are stored), PSF FWHM
-    (arcsec), sky noise (e⁻). ValueError where `folder` holds no data set.
+    (arcsec), sky noise (e⁻). ValueError where `folder` holds no data set, or cannot be written.
     """
     manifest = read_manifest(folder)
     table = columns(folder, manifest)
     found = statistics(table, manifest)
-    (folder / "statistics.json").write_text(json.dumps(found, indent=1) + "\n")
-    distributions(table).save(folder / "distributions.png")
-    preview(folder).save(folder / "preview.png")
+    pictures = {"distributions.png": distributions(table), "preview.png": preview(folder)}
+    try:
+        (folder / "statistics.json").write_text(json.dumps(found, indent=1) + "\n")
+        for name, picture in pictures.items():
+            picture.save(folder / name)
+    except OSError as error:
+        raise ValueError(f"the data in {folder} are whole, but not described: {error}") from None
     return found
 
 

@@ -1,8 +1,8 @@
 """Simulate: a data set on disk, resumable shard by shard, the same bytes whoever makes it.
 
-On one machine and one version of torch, the bytes of a shard are a function of the recipe, the
+On one machine and with one torch and HDF5, the bytes of a shard are a function of the recipe, the
 seed, the range of indices and the chunk alone. Measured on AVX2, over nine shapes of stamp: how
-many scenes share a chunk changes up to one pixel in twenty by up to 4e-8 of the brightest (the
+many scenes share a chunk changes up to 6 % of the pixels by up to 4e-8 of the brightest (the
 matrix products are summed otherwise), so chunks count from each shard's first scene and their
 size is in the manifest; the number of threads changed nothing, but nothing in torch promises
 that, so shards are made on one. A GPU adds in no fixed order: there a shard that is made again
