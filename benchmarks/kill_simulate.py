@@ -2,8 +2,8 @@
 
     python benchmarks/kill_simulate.py [KILLS]
 
-Starts `lensmill simulate` with two processes and kills it at a random moment after the manifest or
-the first shard is there: the parent by SIGKILL, a worker by SIGKILL, the parent by SIGTERM, Ctrl-C,
+Starts `lensmill simulate` with two processes and kills it at a random moment after the first shard,
+or the manifest, is there: the parent by SIGKILL, a worker by SIGKILL, the parent by SIGTERM, Ctrl-C,
 in turn. Then the same command goes on to the end, and every byte is compared with a run that was
 left alone. At last, a disk (a tmpfs where mounting is permitted, else a limit on the size of files)
 with room for half. Linux. Writes benchmarks/results/kill_simulate.json.
@@ -59,13 +59,20 @@ def start(folder: Path, count: int = COUNT) -> subprocess.Popen[str]:
 
 
 def finish(folder: Path, count: int = COUNT) -> float:
-    """Run to the end; seconds from the first shard on."""
+    """Run to the end; seconds from the first shard to the last."""
     run = start(folder, count)
-    _until(lambda: (folder / FIRST).exists() or run.poll() is not None)
-    began = time.perf_counter()
+    moments = [
+        _appears(folder / name, run) for name in (FIRST, f"shard-{count // SHARD - 1:05d}.h5")
+    ]
     output, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, output
-    return time.perf_counter() - began
+    return moments[1] - moments[0]
+
+
+def _appears(path: Path, run: subprocess.Popen[str]) -> float:
+    """The moment when a file is there, or the run is over."""
+    _until(lambda: path.exists() or run.poll() is not None)
+    return time.perf_counter()
 
 
 def workers(parent: int) -> list[int]:
@@ -116,7 +123,7 @@ def killed(
 ) -> dict[str, Any]:
     """Kill a run `delay` seconds after a file is there; nothing of it may hang or live on."""
     run = start(folder, count)
-    _until(lambda: (folder / after).exists())
+    _appears(folder / after, run)
     time.sleep(delay)
     running, hired = run.poll() is None, workers(run.pid)
     if running:
@@ -190,7 +197,7 @@ def main() -> None:
         for number in range(kills):
             folder = Path(scratch) / f"killed-{number}"
             how = list(KILLS)[number % len(KILLS)]
-            after = moments.choice(("manifest.json", FIRST))
+            after = (FIRST, "manifest.json")[number // len(KILLS) % 2]
             rows.append(killed(folder, how, moments.uniform(0, seconds), after))
             finish(folder)
             rows[-1]["identical"] = content(folder) == expected
