@@ -2,11 +2,11 @@
 
     python benchmarks/kill_simulate.py [KILLS]
 
-Starts `lensmill simulate` with two processes and kills it at a random moment after the first shard,
-or the manifest, is there: the parent by SIGKILL, a worker by SIGKILL, the parent by SIGTERM, Ctrl-C,
-in turn. Then the same command goes on to the end, and every byte is compared with a run that was
-left alone. At last, a disk (a tmpfs where mounting is permitted, else a limit on the size of files)
-with room for half. Linux. Writes benchmarks/results/kill_simulate.json.
+Starts `lensmill simulate` with two processes and kills it at a random moment after the first
+shard, or the manifest, is there: the parent by SIGKILL, a worker by SIGKILL, the parent by SIGTERM,
+Ctrl-C, in turn. Then the same command goes on to the end, and every byte is compared with a run
+that was left alone. At last, a disk (a tmpfs where mounting is permitted, else a limit on the size
+of files) with room for half. Linux. Writes benchmarks/results/kill_simulate.json.
 """
 
 import json
