@@ -63,6 +63,24 @@ def test_an_unknown_split(tmp_path):
     assert "train, validation, test" in result.output
 
 
+def test_a_data_set_of_scenes_alone(tmp_path):
+    """Shown and counted; then the same command finds it whole."""
+    recipe = ROOT / "src/lensmill/recipes/smoke.toml"
+    command = ("simulate", tmp_path, "--recipe", recipe, "--count", 10, "--shard", 8)
+    for _ in range(2):
+        result = invoke(*command, "--parameters-only")
+        assert result.exit_code == 0, result.output
+    beside = {path.name for path in tmp_path.iterdir() if not path.name.startswith("shard-")}
+    assert beside == {"manifest.json", "preview.png", "distributions.png", "statistics.json"}
+    assert "another images" in invoke(*command).output
+
+
+def test_an_unknown_image(tmp_path):
+    result = invoke("simulate", tmp_path / "data", "--images", "noisy,residual")
+    assert result.exit_code == 1
+    assert "'residual'; choices: noisy, clean, source" in result.output
+
+
 def test_simulate_then_train_a_step_from_shards(tmp_path):
     text = (ROOT / "src/lensmill/recipes/smoke.toml").read_text()
     text = re.sub(r"steps = \d+", "steps = 2", text)

@@ -102,10 +102,17 @@ def simulate(
     count: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 1000,
     shard: Annotated[int, typer.Option(min=1, help="Scenes per file.")] = 512,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    processes: Annotated[int, typer.Option(min=1, help="CPU processes; not for a GPU.")] = 1,
+    images: Annotated[str, typer.Option(help="Which to store.")] = "noisy,clean,source",
+    parameters_only: Annotated[
+        bool, typer.Option("--parameters-only", help="Store scenes alone; readers render them.")
+    ] = False,
+    compression: Annotated[str | None, typer.Option(help="gzip: half the size.")] = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Simulate a data set to disk. The same command goes on where it stopped."""
+    """Simulate a data set to disk. The same command goes on where it stopped, and repairs."""
     with _friendly(), _progress() as report:
+        from lensmill.evaluation.dataset import describe
         from lensmill.simulation.shards import FIRST_INDEX
         from lensmill.simulation.simulate import simulate as verb
         from lensmill.training.build import build_grids, build_simulator
@@ -121,10 +128,15 @@ def simulate(
             count=count,
             split=split,
             shard=shard,
-            device=_device(device),
+            images=() if parameters_only else _names(images),
+            compression=compression,
+            recipe=chosen.model_dump(mode="json"),
+            processes=processes,
+            device="cpu" if processes > 1 and device == "auto" else _device(device),
             report=report,
         )
-    typer.echo(f"{count} scenes in {out}")
+        describe(out)
+    typer.echo(f"{count} scenes in {out}; see preview.png, distributions.png, statistics.json")
 
 
 @app.command()

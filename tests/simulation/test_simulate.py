@@ -52,6 +52,96 @@ def _killed(share, line):
     raise KeyboardInterrupt
 
 
+def _content(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("shard-*")}
+
+
+@pytest.mark.parametrize("change", ["processes", "threads"])
+def test_neither_processes_nor_threads_change_a_byte(whole, tmp_path, change):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3 if change == "threads" else before)
+    try:
+        processes = 2 if change == "processes" else 1
+        simulate(SIMULATOR, GRIDS, tmp_path, **SIZE, processes=processes)
+    finally:
+        torch.set_num_threads(before)
+    assert _content(tmp_path) == _content(whole)
+    assert len(_content(whole)) == 6
+
+
+def test_the_count_changes_no_full_shard(whole, tmp_path):
+    simulate(SIMULATOR, GRIDS, tmp_path, **{**SIZE, "count": 8})
+    assert _content(tmp_path).items() < _content(whole).items()
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"no HDF5", "half"])
+def test_a_spoilt_shard_is_said_and_made_again(whole, tmp_path, caplog, spoilt):
+    simulate(SIMULATOR, GRIDS, tmp_path, **SIZE)
+    bad, good = shard_path(tmp_path, 1), shard_path(tmp_path, 2)
+    kept = good.stat().st_mtime_ns
+    bad.write_bytes(bad.read_bytes()[:9000] if spoilt == "half" else spoilt)
+    simulate(SIMULATOR, GRIDS, tmp_path, **SIZE)
+    assert "made again" in caplog.text
+    assert "shard-00001.h5 is damaged" in caplog.text
+    assert "shard-00002" not in caplog.text
+    assert good.stat().st_mtime_ns == kept
+    assert _content(tmp_path) == _content(whole)
+
+
+def test_without_its_manifest_a_data_set_is_kept(whole, tmp_path):
+    """As read_manifest advises where it is damaged."""
+    simulate(SIMULATOR, GRIDS, tmp_path, **SIZE)
+    before = [path.stat().st_mtime_ns for path in _shards(tmp_path)]
+    (tmp_path / "manifest.json").unlink()
+    simulate(SIMULATOR, GRIDS, tmp_path, **SIZE)
+    assert [path.stat().st_mtime_ns for path in _shards(tmp_path)] == before
+    assert read_manifest(tmp_path) == read_manifest(whole)
+
+
+class Anonymous(Priors):
+    """A population that does not say what it is."""
+
+    __repr__ = object.__repr__
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": ("noisy", "residual"), "recipe": {}}, "'residual'; choices: noisy, clean"),
+        ({"images": ()}, "pass recipe="),
+        ({"compression": "zip"}, "no compression 'zip'; choices: gzip"),
+        ({"processes": 2, "device": "cuda"}, "2 processes are for the CPU"),
+        ({"simulator": replace(SIMULATOR, population=Anonymous())}, "needs a repr"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, change, message):
+    arguments = {"simulator": SIMULATOR, "grids": GRIDS, "out": tmp_path / "data", **SIZE, **change}
+    with pytest.raises(ValueError, match=message):
+        simulate(**arguments)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path):
+    (tmp_path / "data").write_text("")
+    with pytest.raises(ValueError, match=r"cannot write .*manifest\.json"):
+        simulate(SIMULATOR, GRIDS, tmp_path / "data", **SIZE)
+
+
+@pytest.mark.slow
+def test_killed_at_random(tmp_path):
+    """Three of the kills of benchmarks/kill_simulate.py, at half its size."""
+    import kill_simulate
+
+    count = kill_simulate.COUNT // 2
+    kill_simulate.finish(tmp_path / "whole", count)
+    expected = kill_simulate.content(tmp_path / "whole")
+    for number, how in enumerate(["SIGKILL", "SIGKILL of a worker", "Ctrl-C"]):
+        folder = tmp_path / str(number)
+        kill_simulate.killed(folder, how, 0.5 * number, count=count)
+        kill_simulate.finish(folder, count)
+        assert kill_simulate.content(folder) == expected
+
+
 @pytest.mark.parametrize("kills", [1, 2])
 def test_killed_between_shards_then_rerun(whole, tmp_path, kills):
     for _ in range(kills):
@@ -63,9 +153,10 @@ def test_killed_between_shards_then_rerun(whole, tmp_path, kills):
 
 
 def test_killed_inside_a_shard_then_rerun(whole, tmp_path):
-    (tmp_path / "shard-00001.part").write_bytes(b"half a shard")
+    (tmp_path / "shard-00001.h5.1a2b.part").write_bytes(b"half a shard")
     simulate(SIMULATOR, GRIDS, tmp_path, **SIZE)
-    assert [p.read_bytes() for p in _shards(tmp_path)] == [p.read_bytes() for p in _shards(whole)]
+    assert _content(tmp_path) == _content(whole)
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_what_is_there_is_kept(whole):
@@ -81,6 +172,9 @@ def test_what_is_there_is_kept(whole):
         {"count": 11},
         {"shard": 5},
         {"split": "test"},
+        {"simulator": replace(SIMULATOR, chunk=8)},
+        {"compression": "gzip"},
+        {"recipe": {"survey": "lsst_10year"}},
         {"simulator": replace(SIMULATOR, population=Priors(companions=0.5))},
         {"simulator": replace(SIMULATOR, observing=replace(OBSERVING, depth=(0.2, 1.0)))},
         {"grids": replace(GRIDS, largest=(34, 39))},
@@ -88,14 +182,14 @@ def test_what_is_there_is_kept(whole):
 )
 def test_another_data_sets_folder_is_refused(whole, change):
     arguments = {"simulator": SIMULATOR, "grids": GRIDS, "out": whole, **SIZE, **change}
-    with pytest.raises(ValueError, match="holds a data set of another recipe, seed or size"):
+    with pytest.raises(ValueError, match="holds another data set, of another"):
         simulate(**arguments)
 
 
 def test_a_foreign_shard_is_found_out(whole, tmp_path):
     """The manifest of one data set beside a shard of another."""
     simulate(SIMULATOR, replace(GRIDS, largest=(35, 39)), tmp_path, **SIZE)
-    with pytest.raises(ValueError, match=r"shard-00000\.h5 was made from another recipe"):
+    with pytest.raises(ValueError, match=r"shard-00000\.h5 belongs elsewhere"):
         read_shard(tmp_path, read_manifest(whole), 0)
 
 
@@ -113,7 +207,7 @@ def test_progress_is_reported(tmp_path):
     simulate(
         SIMULATOR, GRIDS, tmp_path, **SIZE, report=lambda share, line: told.append((share, line))
     )
-    assert told == [(1 / 3, "4 scenes"), (2 / 3, "8 scenes"), (1.0, "10 scenes")]
+    assert told == [(0.4, "4 scenes"), (0.8, "8 scenes"), (1.0, "10 scenes")]
 
 
 def test_grids_cover_their_range():

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from lensmill.simulation.simulate import simulate
 from lensmill.training.build import build_grids, build_simulator
-from lensmill.training.loader import Loader, ShardLoader
+from lensmill.training.loader import Loader, Numbered, ShardLoader
 
 
 @pytest.fixture
@@ -72,6 +73,63 @@ def test_every_scene_on_disk_is_used(recipe, tmp_path, count, shard, batch):
     assert set(sizes) <= {batch, *map(manifest.rows, range(manifest.shards))}
     assert min(sizes) >= min(batch, manifest.rows(manifest.shards - 1))
     assert _equal(loader(0), loader(len(sizes)))
+
+
+def _written(recipe, folder, **options):
+    """11 scenes in shards of 5, rendered two at a time."""
+    simulator = replace(build_simulator(recipe), chunk=2)
+    simulate(
+        simulator,
+        build_grids(recipe),
+        folder,
+        seed=7,
+        count=11,
+        shard=5,
+        recipe=recipe.model_dump(mode="json"),
+        **options,
+    )
+    return simulator
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+def test_scenes_alone_give_the_simulators_own_bits(recipe, tmp_path, batch):
+    """Whatever the batch, aligned with the chunks or not, and overlapping at a shard's end."""
+    simulator = _written(recipe, tmp_path, images=())
+    loader, grids = ShardLoader.of(tmp_path, batch), build_grids(recipe)
+    for step, (shard, first) in enumerate(loader.places):
+        indices = loader.manifest.indices(shard)
+        expected = simulator.on(grids.draw(7, int(indices[0])))(7, indices)
+        rows = slice(first, first + batch)
+        assert _equal(loader(step), {name: value[rows] for name, value in expected.items()})
+
+
+def test_images_that_are_not_stored_are_rendered(recipe, tmp_path):
+    _written(recipe, tmp_path / "some", images=("noisy",))
+    _written(recipe, tmp_path / "none", images=())
+    _written(recipe, tmp_path / "all")
+    some, none, whole = (ShardLoader.of(tmp_path / name, 4)(1) for name in ("some", "none", "all"))
+    assert some.keys() == none.keys() == whole.keys()
+    assert torch.equal(some["noisy"], whole["noisy"])
+    assert torch.equal(some["clean"], none["clean"])
+    sigma = none["sky_sigma"][..., None, None]
+    torch.testing.assert_close(whole["clean"] / sigma, none["clean"] / sigma, rtol=1e-3, atol=1e-3)
+
+
+def test_reading_imports_nothing_that_a_manifest_names(recipe, tmp_path):
+    _written(recipe, tmp_path, images=())
+    loader = ShardLoader.of(tmp_path, 4)
+    foreign = {**loader.manifest.recipe, "population": {"name": "no_such_module:Population"}}
+    there = replace(loader, manifest=replace(loader.manifest, recipe=foreign))
+    assert there._simulator[0].observing == loader._simulator[0].observing
+
+
+def test_batches_through_torch(loader):
+    """Two worker processes, batch k at place k, the very bits."""
+    numbered = Numbered(loader, 3)
+    found = list(DataLoader(numbered, batch_size=None, num_workers=2))
+    assert len(found) == len(numbered) == 3
+    assert all(_equal(batch, loader(step)) for step, batch in enumerate(found))
+    assert len(list(numbered)) == 3
 
 
 def test_no_data_set(tmp_path):

@@ -1,8 +1,8 @@
 """Scene: what is on the sky in each stamp, before any telescope looks at it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import torch
@@ -129,3 +129,47 @@ def mapped(part: Any, change: Callable[[Tensor], Tensor]) -> Any:
 def on_device(part: Any, device: torch.device) -> Any:
     """A scene, or a part of one, with every tensor on `device`."""
     return mapped(part, lambda tensor: tensor.to(device))
+
+
+def selected(part: Any, rows: Int[Tensor, " row"]) -> Any:
+    """The `rows` of a batch of scenes, or of parts of scenes."""
+    return mapped(part, lambda tensor: tensor[rows])
+
+
+def flattened(part: Any, prefix: str = "") -> dict[str, Tensor]:
+    """{"mass/theta_E": tensor, …} of a scene, or a part of one; what is None is left out."""
+    found: dict[str, Tensor] = {}
+    for name, value in ((prefix + f.name, getattr(part, f.name)) for f in fields(part)):
+        if isinstance(value, Tensor):
+            found[name] = value
+        elif value is not None:
+            found |= flattened(value, f"{name}/")
+    return found
+
+
+def unflattened(kind: Any, tensors: Mapping[str, Tensor], prefix: str = "") -> Any:
+    """The `kind` (a scene, or a part of one) that `flattened` took apart.
+
+    A field that is missing has its default; one without is a KeyError.
+    """
+    values, hints = {}, get_type_hints(kind)
+    for field in fields(kind):
+        name, inner = prefix + field.name, _dataclass_in(hints[field.name])
+        there = any(each == name or each.startswith(f"{name}/") for each in tensors)
+        if not there and field.default is not MISSING:
+            values[field.name] = field.default
+        else:
+            values[field.name] = unflattened(inner, tensors, f"{name}/") if inner else tensors[name]
+    return kind(**values)
+
+
+def _dataclass_in(hint: Any) -> Any:
+    """The dataclass that a field's type is, or may be; None where it is a tensor."""
+    return next((each for each in (hint, *get_args(hint)) if is_dataclass(each)), None)
+
+
+def stacked(parts: Sequence[Any]) -> Any:
+    """Scenes, or parts of scenes, one after another along the batch."""
+    flat = [flattened(part) for part in parts]
+    tensors = {name: torch.cat([each[name] for each in flat]) for name in flat[0]}
+    return unflattened(type(parts[0]), tensors)

@@ -20,6 +20,7 @@ from lensmill.simulation.counter import normal
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.population import Population
 from lensmill.simulation.rendering import Sampling, render
+from lensmill.simulation.scene import Conditions, Scene, selected, stacked
 from lensmill.units import ellipticity_from_axis_ratio
 
 NOISE_STREAM = 3
@@ -48,13 +49,33 @@ class Simulator:
         return replace(self, grid=grid)
 
     def __call__(self, seed: int, indices: Int[Tensor, " batch"]) -> Batch:
-        """Every quantity of the scenes `indices`: a function of (seed, index, grid) alone."""
-        parts = [self._observe(seed, part) for part in indices.split(self.chunk)]
+        """Every quantity of the scenes `indices`: a function of (seed, index, grid) alone.
+
+        But for rounding (1e-7 of the brightest pixel), which depends on the scenes beside it in
+        its chunk: the same bits need the same chunks.
+        """
+        return self.image(*self.draw(seed, indices), seed, indices)
+
+    def draw(self, seed: int, indices: Int[Tensor, " batch"]) -> tuple[Scene, Conditions]:
+        """What is there, and how it is seen: all that is drawn, but for the noise."""
+        chunks = indices.split(self.chunk)
+        scenes = [self.population.draw(seed, chunk) for chunk in chunks]
+        scale = self.grid.pixel_scale
+        conditions = [self.observing.draw(seed, chunk, scale) for chunk in chunks]
+        return stacked(scenes), stacked(conditions)
+
+    def image(
+        self, scene: Scene, conditions: Conditions, seed: int, indices: Int[Tensor, " batch"]
+    ) -> Batch:
+        """Every quantity of scenes that were drawn: needs neither population nor survey."""
+        chunks = torch.arange(len(indices), device=indices.device).split(self.chunk)
+        parts = [
+            self._observe(selected(scene, rows), selected(conditions, rows), seed, indices[rows])
+            for rows in chunks
+        ]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
-    def _observe(self, seed: int, indices: Tensor) -> Batch:
-        scene = self.population.draw(seed, indices)
-        conditions = self.observing.draw(seed, indices, self.grid.pixel_scale)
+    def _observe(self, scene: Scene, conditions: Conditions, seed: int, indices: Tensor) -> Batch:
         clean, source = render(scene, conditions, self.grid, self.sampling)
         noise = normal(seed, indices, NOISE_STREAM, clean[0].numel()).reshape(clean.shape)
         e1, e2 = ellipticity_from_axis_ratio(scene.mass.q, scene.mass.phi)

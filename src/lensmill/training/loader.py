@@ -6,13 +6,26 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from lensmill.quantities import Batch
 from lensmill.simulation.grids import Grids
-from lensmill.simulation.shards import FIRST_INDEX, Manifest, Split, read_manifest, read_shard
+from lensmill.simulation.scene import Scene, on_device
+from lensmill.simulation.shards import (
+    FIRST_INDEX,
+    IMAGES,
+    Manifest,
+    Split,
+    read_manifest,
+    read_scenes,
+    read_shard,
+)
 from lensmill.simulation.simulator import Simulator
+from lensmill.simulation.workers import one_thread
 from lensmill.training.build import build_grids, build_simulator
-from lensmill.training.recipe import SimulationRecipe
+from lensmill.training.recipe import Part, SimulationRecipe
 
 
 @runtime_checkable
@@ -70,8 +83,8 @@ class Loader:
 class ShardLoader:
     """Batches from a simulated data set, shard after shard, over and over.
 
-    A shard's last batch overlaps the one before where it would not be full; a shard smaller than
-    `batch` is one batch.
+    Images that are not stored are rendered. A shard's last batch overlaps the one before where it
+    would not be full; a shard smaller than `batch` is one batch.
     """
 
     folder: Path
@@ -100,5 +113,68 @@ class ShardLoader:
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Batch:
         """Batch number `step`."""
         shard, first = self.places[step % len(self.places)]
-        batch = read_shard(self.folder, self.manifest, shard, slice(first, first + self.batch))
+        rows = slice(first, first + self.batch)
+        batch = read_shard(self.folder, self.manifest, shard, rows)
+        if set(IMAGES) - batch.keys():
+            batch = {**self.render(shard, rows, device), **batch}
         return {name: value.to(device) for name, value in batch.items()}
+
+    def render(self, shard: int, rows: slice, device: torch.device | str = "cpu") -> Batch:
+        """Rows of a shard, rendered from its scenes: on a CPU, the simulator's own bits.
+
+        ValueError where the manifest holds no recipe. No part that it names is imported.
+        """
+        chunk, indices = self.manifest.chunk, self.manifest.indices(shard)
+        start, stop, _ = rows.indices(len(indices))
+        first = start - start % chunk  # whole chunks, as they were when the shard was made
+        whole = slice(first, min(len(indices), -(-stop // chunk) * chunk))
+        scene, conditions = read_scenes(self.folder, self.manifest, shard, whole)
+        simulator, grids = self._simulator
+        grid = grids.draw(self.manifest.seed, int(indices[0]))
+        with one_thread():
+            batch = simulator.on(grid).image(
+                on_device(scene, torch.device(device)),
+                on_device(conditions, torch.device(device)),
+                self.manifest.seed,
+                indices[whole].to(device),
+            )
+        return {name: value[start - first : stop - first] for name, value in batch.items()}
+
+    @cached_property
+    def _simulator(self) -> tuple[Simulator, Grids]:
+        if self.manifest.recipe is None:
+            raise ValueError(f"{self.folder} has neither all its images nor a recipe to render by")
+        recipe = SimulationRecipe.model_validate(self.manifest.recipe)
+        stored = Part.model_validate({"name": f"{__name__}:Stored", "bands": self.bands})
+        simulator = build_simulator(recipe.model_copy(update={"population": stored}))
+        return replace(simulator, chunk=self.manifest.chunk), build_grids(recipe)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The population of a data set on disk: its scenes were drawn when it was made."""
+
+    bands: tuple[str, ...]
+
+    def draw(self, seed: int, indices: Int[Tensor, " batch"]) -> Scene:
+        """Never: they are read."""
+        raise NotImplementedError("scenes on disk are read, not drawn")
+
+
+class Numbered(Dataset[Batch]):
+    """The first `length` of any batches, for torch's DataLoader: item k is batch k.
+
+    DataLoader(Numbered(Loader.of(recipe, 16), 1000), batch_size=None, num_workers=2): batches are
+    made as such, so the DataLoader has none to make, and its workers change nothing.
+    """
+
+    def __init__(self, batches: Batches, length: int) -> None:
+        self.batches, self.length = batches, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, step: int) -> Batch:
+        if not 0 <= step < self.length:
+            raise IndexError(f"batch {step} of {self.length}")
+        return self.batches(step)

@@ -1,0 +1,85 @@
+"""Scene: taken apart into named tensors and put together again, whatever its optional parts."""
+
+from dataclasses import dataclass, fields, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from lensmill.physics.surveys import preset
+from lensmill.simulation.observing import Observing
+from lensmill.simulation.population.priors import Priors
+from lensmill.simulation.scene import (
+    Mass,
+    Scene,
+    Sersic,
+    flattened,
+    selected,
+    stacked,
+    unflattened,
+)
+
+
+@dataclass(frozen=True)
+class Richer:
+    """A scene as it may become: more parts, some of them optional."""
+
+    scene: Scene
+    halo: Mass | None = None
+    extra: Sersic | None = None
+    angle: Tensor | None = None
+
+
+@pytest.fixture
+def scene():
+    scene = Priors(shear_scatter=0.05, slope_scatter=0.1).draw(5, torch.arange(7))
+    assert scene.mass.slope is not None
+    return scene
+
+
+@pytest.fixture
+def plain():
+    return Priors().draw(5, torch.arange(7))
+
+
+def _equal(a, b):
+    a, b = flattened(a), flattened(b)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_names_say_where_a_tensor_belongs(scene, plain):
+    names = flattened(scene)
+    assert {"is_lens", "mass/theta_E", "mass/gamma1", "foreground/magnitude"} <= names.keys()
+    assert names["mass/slope"] is scene.mass.slope
+    assert names.keys() - flattened(plain).keys() == {"mass/slope", "mass/gamma1", "mass/gamma2"}
+    assert all(name.startswith("scene/") for name in flattened(scene, "scene/"))
+
+
+def test_what_was_taken_apart_is_put_together(scene, plain):
+    conditions = Observing(preset("lsst_10year")).draw(5, torch.arange(7), 0.2)
+    for part in (scene, plain, conditions):
+        assert _equal(unflattened(type(part), flattened(part)), part)
+    assert unflattened(Scene, flattened(plain)).mass.slope is None
+
+
+@pytest.mark.parametrize("change", [{}, {"halo": "mass"}, {"angle": "angle"}, {"extra": "source"}])
+def test_parts_that_others_add(plain, change):
+    parts = {"mass": plain.mass, "source": plain.source, "angle": torch.rand(7)}
+    richer = Richer(plain, **{field: parts[name] for field, name in change.items()})
+    back = unflattened(Richer, flattened(richer))
+    assert _equal(back, richer)
+    absent = {f.name for f in fields(Richer)} - {"scene"} - change.keys()
+    assert all(getattr(back, name) is None for name in absent)
+
+
+def test_a_part_that_must_be_there(plain):
+    with pytest.raises(KeyError, match="theta_E"):
+        unflattened(Scene, {k: v for k, v in flattened(plain).items() if k != "mass/theta_E"})
+
+
+def test_selected_and_stacked_are_inverse(scene):
+    parts = [selected(scene, torch.arange(7)[rows]) for rows in (slice(0, 3), slice(3, 7))]
+    assert len(parts[0].mass.q) == 3
+    assert _equal(stacked(parts), scene)
+    assert not _equal(stacked(parts[::-1]), scene)
+    assert not _equal(replace(scene, redshift_lens=scene.redshift_lens + 1), scene)
