@@ -113,6 +113,14 @@ class Observing:
         return centre * np.exp(self.band_scatter * scatter)
 
     @property
+    def sharpest(self) -> float:
+        """A FWHM in arcsec below which no scene's round Gaussian is; 0 where that is not known."""
+        if self.visits or self.moffat or self.psf_images is not None:
+            return 0.0
+        own = min(band.psf_fwhm for band in self.survey.bands.values())
+        return (self.psf_fwhm[0] if self.psf_fwhm else own) * math.exp(-5 * self.band_scatter)
+
+    @property
     def _most_visits(self) -> int:
         """Of any band of any scene."""
         own = max(band.visits for band in self.survey.bands.values())

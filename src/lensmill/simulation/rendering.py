@@ -31,6 +31,9 @@ from lensmill.physics.refinement import add_points, refined_cells
 from lensmill.simulation.scene import Conditions, Mass, Points, Scene, Sersic, mapped
 from lensmill.units import flux_from_magnitude
 
+WIDE = 5.0
+"""Pixels per FWHM from which one cell a pixel is enough."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -51,6 +54,14 @@ class Sampling:
     cells: int = 512
     levels: Levels = ((192, 3), (96, 3))
     wings: float = 2.0
+
+    @classmethod
+    def for_psf(cls, pixels: float) -> "Sampling":
+        """Two cells per pixel side, one where PSFs are at least `pixels` = 5 wide at half maximum.
+
+        What limits the accuracy is cells per FWHM: worst pixel 4e-4 of the peak at 7.
+        """
+        return cls(supersampling=1 if pixels >= WIDE else 2)
 
     def border(self, grid: Grid) -> int:
         """The margin in pixels."""

@@ -1,6 +1,6 @@
 """Scene: what is on the sky in each stamp, before any telescope looks at it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -166,10 +166,3 @@ def unflattened(kind: Any, tensors: Mapping[str, Tensor], prefix: str = "") -> A
 def _dataclass_in(hint: Any) -> Any:
     """The dataclass that a field's type is, or may be; None where it is a tensor."""
     return next((each for each in (hint, *get_args(hint)) if is_dataclass(each)), None)
-
-
-def stacked(parts: Sequence[Any]) -> Any:
-    """Scenes, or parts of scenes, one after another along the batch."""
-    flat = [flattened(part) for part in parts]
-    tensors = {name: torch.cat([each[name] for each in flat]) for name in flat[0]}
-    return unflattened(type(parts[0]), tensors)

@@ -20,7 +20,7 @@ from lensmill.simulation.counter import normal
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.population import Population
 from lensmill.simulation.rendering import Sampling, render
-from lensmill.simulation.scene import Conditions, Scene, selected, stacked
+from lensmill.simulation.scene import Conditions, Scene, selected
 from lensmill.units import ellipticity_from_axis_ratio
 
 NOISE_STREAM = 3
@@ -58,11 +58,8 @@ class Simulator:
 
     def draw(self, seed: int, indices: Int[Tensor, " batch"]) -> tuple[Scene, Conditions]:
         """What is there, and how it is seen: all that is drawn, but for the noise."""
-        chunks = indices.split(self.chunk)
-        scenes = [self.population.draw(seed, chunk) for chunk in chunks]
-        scale = self.grid.pixel_scale
-        conditions = [self.observing.draw(seed, chunk, scale) for chunk in chunks]
-        return stacked(scenes), stacked(conditions)
+        conditions = self.observing.draw(seed, indices, self.grid.pixel_scale)
+        return self.population.draw(seed, indices), conditions
 
     def image(
         self, scene: Scene, conditions: Conditions, seed: int, indices: Int[Tensor, " batch"]
