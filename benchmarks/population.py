@@ -22,7 +22,7 @@ from scipy.stats import ks_2samp
 
 from lensmill.provenance import provenance
 from lensmill.simulation.population.background import Galaxies
-from lensmill.simulation.population.collett import ATTEMPTS, FIRST_STREAM, Collett, Lenses, in_order
+from lensmill.simulation.population.collett import ATTEMPTS, Collett, Lenses, in_order
 from lensmill.simulation.population.pairs import Pairs, draws_on_the_whole_sky
 from lensmill.simulation.population.rows import chosen_rows
 from lensmill.simulation.population.tracing import traced
@@ -51,7 +51,7 @@ def read(path: Path) -> Listed:
     z_lens, z_source, theta_E, sigma, q, size, x, y, q_source, angle, radius, mu = table[:, :12].T
     source = Galaxies(z_source, *table[:, [13, 17, 21]].T, radius, q_source)
     turned = np.pi / 2 - np.radians(angle)  # x and y change places
-    pair = Pairs(theta_E > 0, source, z_lens, sigma, theta_E, q, y, x, turned)
+    pair = Pairs(source, z_lens, sigma, theta_E, q, y, x, turned)
     return Listed(Lenses(pair, table[:, [12, 16, 20]], size, mu), table[:, [15, 19, 23]])
 
 
@@ -104,9 +104,8 @@ def columns(lenses: Lenses, mu: Array) -> dict[str, Array]:
 def drawn(count: int) -> tuple[Lenses, float]:
     """`count` or more of our lenses, and the share of draws that are detected."""
     population, found, tried = Collett(), [], 0
-    streams = range(FIRST_STREAM, FIRST_STREAM + 1)
     while sum(len(rows) for rows, _ in found) < count:
-        rows, lenses = population.attempt(1, torch.arange(tried, tried + BATCH), streams)
+        rows, lenses = population.attempt(1, torch.arange(tried, tried + BATCH), range(1))
         found.append((rows + tried, lenses))
         tried += BATCH
     lenses = in_order(found)

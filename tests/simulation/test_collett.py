@@ -22,8 +22,8 @@ RULES = Rules(LENSPOP_COADD)
 @pytest.fixture(scope="module")
 def drawn():
     u = np.random.default_rng(4).random((60_000, pairs.UNIFORMS))
-    everything = pairs.draw_pairs(u)
-    return chosen_rows(everything, np.flatnonzero(everything.kept)), everything.kept.mean()
+    kept = pairs.chosen(u[:, : pairs.CHOICE])
+    return pairs.draw_pairs(u[kept]), kept.mean()
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,12 @@ def test_weights_are_those_of_drawing_everything(drawn):
         assert ks_2samp(ours, theirs[chosen]).statistic < 0.03  # the choice has repetitions
 
 
+def test_the_choice_sees_the_redshifts_that_are_drawn():
+    u = np.random.default_rng(3).random((5000, background.UNIFORMS))
+    redshift = background.draw_redshifts(u[:, :2])
+    np.testing.assert_allclose(redshift, background.draw_galaxies(u).redshift, rtol=1e-12)
+
+
 def test_galaxies_follow_the_size_law():
     u = np.random.default_rng(6).random((20_000, background.UNIFORMS))
     u[:, 6] = 0.5
@@ -86,10 +92,10 @@ def test_galaxies_follow_the_size_law():
 def _one(**changes):
     """A round lens of 1″ with a compact source 0.2″ off."""
     source = background.Galaxies(*(np.array([v]) for v in (2.0, 25.0, 25.0, 25.0, 0.02, 1.0)))
-    names = [f.name for f in fields(pairs.Pairs) if f.name not in ("kept", "source")]
+    names = [f.name for f in fields(pairs.Pairs) if f.name != "source"]
     values = dict(zip(names, (0.5, 250.0, 1.0, 1.0, 0.2, 0.0, 0.0), strict=True)) | changes
     columns = {name: np.array([value]) for name, value in values.items()}
-    return pairs.Pairs(kept=np.array([True]), source=source, **columns)
+    return pairs.Pairs(source=source, **columns)
 
 
 @pytest.mark.parametrize("beta", [0.2, 0.5, 0.8])

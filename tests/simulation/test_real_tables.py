@@ -59,7 +59,6 @@ def test_magnifications_tell_where_angles_are_counted_from(turned, closer):
         *(v[f"{name}_source"] for name in ("z", "g", "r", "i", "radius", "q")),
     )
     pair = Pairs(
-        kept=v["theta_E"] > 0,
         source=source,
         z_lens=v["z_lens"],
         velocity_dispersion=v["velocity_dispersion"],

@@ -35,19 +35,20 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int])
     return [c0, c1, c2, c3]
 
 
-def _words(seed: int, indices: Tensor, stream: int, count: int) -> Tensor:
+def _words(seed: int, indices: Tensor, stream: int | Tensor, count: int) -> Tensor:
     blocks = torch.arange(-(-count // 4), device=indices.device)[None, :]
     index = indices.to(torch.int64)[:, None]
-    counter = (blocks, torch.full_like(blocks, stream), index & _MASK, (index >> 32) & _MASK)
+    streams = torch.as_tensor(stream, device=indices.device).reshape(-1, 1)
+    counter = (blocks, streams, index & _MASK, (index >> 32) & _MASK)
     words = philox(counter, (seed & _MASK, (seed >> 32) & _MASK))
     expanded = torch.broadcast_tensors(*words)
     return torch.stack(expanded, -1).flatten(1)[:, :count]
 
 
 def uniform(
-    seed: int, indices: Int[Tensor, " batch"], stream: int, count: int
+    seed: int, indices: Int[Tensor, " batch"], stream: int | Int[Tensor, " batch"], count: int
 ) -> Float[Tensor, "batch count"]:
-    """`count` uniform numbers in (0, 1) for each index, float64."""
+    """`count` uniform numbers in (0, 1) for each index, float64; one stream, or one for each."""
     return (_words(seed, indices, stream, count).to(torch.float64) + 0.5) / 2.0**32
 
 

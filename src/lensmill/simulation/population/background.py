@@ -68,10 +68,22 @@ def highest_redshift() -> Array:
     return np.asarray(np.exp(_model().quantiles[0, -1]))
 
 
+def draw_redshifts(u: Array) -> Array:
+    """Redshifts of what `draw_galaxies` draws, from the first two of each galaxy's uniforms."""
+    model = _model()
+    component = _component(u[:, 0])
+    score = model.means[component, 0] + model.cholesky[component, 0, 0] * ndtri(u[:, 1])
+    return np.asarray(np.exp(np.interp(ndtr(score), model.levels, model.quantiles[0])))
+
+
+def _component(u: Array) -> NDArray[np.int64]:
+    edges = _model().edges
+    return np.minimum(np.searchsorted(edges, u), len(edges) - 1)
+
+
 def draw_galaxies(u: Array) -> Galaxies:
     """Galaxies as they lie on the sky, from uniforms (galaxy, `UNIFORMS`)."""
-    model = _model()
-    component = np.minimum(np.searchsorted(model.edges, u[:, 0]), len(model.edges) - 1)
+    model, component = _model(), _component(u[:, 0])
     scatter = np.einsum("nij,nj->ni", model.cholesky[component], ndtri(u[:, 1:6]))
     ranks = ndtr(model.means[component] + scatter)
     columns = zip(ranks.T, model.quantiles, strict=True)

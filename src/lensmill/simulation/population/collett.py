@@ -28,11 +28,13 @@ from lensmill.simulation.population.rows import chosen_rows, joined
 Array = NDArray[np.float64]
 
 FIRST_STREAM = 1000
-"""Attempt k of every scene draws from stream 1000 + k."""
+"""Round k of every scene chooses galaxies by stream 1000 + k."""
+DRAW_STREAM = 2**20
+"""Draw k of every scene is a pair by stream 2²⁰ + k."""
 ATTEMPTS = 48
-"""Pairs drawn from each stream for each scene that has none yet."""
+"""Galaxies drawn in each round for each scene that has no lens yet."""
 TOGETHER = 4096
-"""Pairs drawn at once: rounds of few waiting scenes are not worth their overhead."""
+"""Galaxies drawn at once: rounds of few waiting scenes are not worth their overhead."""
 LIGHT = 2
 """How many random numbers the deflector's light takes."""
 
@@ -115,29 +117,40 @@ class Collett(Assembly):
         found: list[tuple[NDArray[np.int64], Lenses]] = []
         while len(waiting):
             rounds = max(1, TOGETHER // (len(waiting) * ATTEMPTS))
-            streams = range(FIRST_STREAM + tried, FIRST_STREAM + tried + rounds)
-            rows, lenses = self.attempt(seed, indices[torch.from_numpy(waiting)], streams)
+            some = indices[torch.from_numpy(waiting)]
+            rows, lenses = self.attempt(seed, some, range(tried, tried + rounds))
             found.append((waiting[rows], lenses))
             waiting, tried = np.setdiff1d(waiting, waiting[rows]), tried + rounds
         return in_order(found)
 
     def attempt(
-        self, seed: int, indices: Int[Tensor, " batch"], streams: range
+        self, seed: int, indices: Int[Tensor, " batch"], rounds: range
     ) -> tuple[NDArray[np.int64], Lenses]:
-        """(rows that found a lens, the first one of each) among `ATTEMPTS` draws a stream."""
-        ends = np.cumsum([pairs.UNIFORMS, LIGHT, self.rules.uniforms])
-        rounds = [uniform(seed, indices, each, ATTEMPTS * int(ends[-1])) for each in streams]
-        u = torch.stack(rounds, 1).numpy().reshape(-1, ends[-1])
+        """(rows that found a lens, the first one of each) in the `rounds` of `ATTEMPTS` draws."""
+        scene, draw, choice = _sources(seed, indices, rounds)
+        ends = np.cumsum([pairs.UNIFORMS - pairs.CHOICE, LIGHT, self.rules.uniforms])
+        streams = DRAW_STREAM + torch.from_numpy(draw)
+        u = uniform(seed, indices[torch.from_numpy(scene)], streams, int(ends[-1])).numpy()
         of_pair, light, visits = np.split(u, ends[:-1], axis=1)
-        drawn = draw_pairs(of_pair)
-        candidate = np.flatnonzero(drawn.kept & self.rules.may_pass(drawn, visits[:, 0]))
+        drawn = draw_pairs(np.concatenate([choice, of_pair], 1))
+        candidate = np.flatnonzero(self.rules.may_pass(drawn, visits[:, 0]))
         pair = chosen_rows(drawn, candidate)
         magnitude, radius = deflector_light(pair, light[candidate])
         seen, magnification = self.rules.passes(pair, magnitude, radius, visits[candidate])
-        draws = ATTEMPTS * len(streams)
-        rows, first = np.unique((candidate // draws)[seen], return_index=True)
+        rows, first = np.unique(scene[candidate][seen], return_index=True)
         lenses = Lenses(pair, magnitude, radius, magnification)
         return rows, chosen_rows(lenses, np.flatnonzero(seen)[first])
+
+
+def _sources(
+    seed: int, indices: Int[Tensor, " batch"], rounds: range
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+    """Galaxies that become sources: row of the scene, number of the draw, what chose them."""
+    each = [uniform(seed, indices, FIRST_STREAM + k, ATTEMPTS * pairs.CHOICE) for k in rounds]
+    u = torch.stack(each, 1).numpy().reshape(-1, pairs.CHOICE)
+    found = np.flatnonzero(pairs.chosen(u))
+    scene, draw = np.divmod(found, ATTEMPTS * len(rounds))
+    return scene, draw + ATTEMPTS * rounds.start, u[found]
 
 
 def in_order(found: list[tuple[NDArray[np.int64], Lenses]]) -> Lenses:

@@ -24,16 +24,16 @@ from lensmill.simulation.population.background import Galaxies, draw_galaxies
 
 Array = NDArray[np.float64]
 
-UNIFORMS = background.UNIFORMS + 7
-"""How many random numbers a pair takes: one decides whether the source is kept."""
+CHOICE = 3
+"""How many random numbers decide whether a galaxy becomes the source of a pair."""
+UNIFORMS = 1 + background.UNIFORMS + 6
+"""How many random numbers a pair takes, those of the choice first."""
 
 
 @dataclass(frozen=True)
 class Pairs:
     """Deflectors and sources within θ_E of them; all (pair,), positions from the deflector."""
 
-    kept: NDArray[np.bool_]
-    """Which of the draws are pairs; the others must be dropped."""
     source: Galaxies
     z_lens: Array
     velocity_dispersion: Array  # km/s
@@ -44,18 +44,23 @@ class Pairs:
     phi_source: Array  # radian, from the deflector's major axis
 
 
+def chosen(u: Array) -> NDArray[np.bool_]:
+    """Which galaxies become sources, by the volume in front of them; u: (galaxy, `CHOICE`)."""
+    distance = comoving_distance(background.draw_redshifts(u[:, 1:]))
+    most = lensing_volume(comoving_distance(background.highest_redshift()))
+    return np.asarray(u[:, 0] * most < lensing_volume(distance))
+
+
 def draw_pairs(u: Array) -> Pairs:
-    """Pairs with weight φ(σ) θ_E², from uniforms (pair, `UNIFORMS`)."""
-    source = draw_galaxies(u[:, : background.UNIFORMS])
-    keep, share, speed, shape, radius, angle, turn = u[:, background.UNIFORMS :].T
+    """Pairs with weight φ(σ) θ_E², from uniforms (pair, `UNIFORMS`) whose galaxies are `chosen`."""
+    source = draw_galaxies(u[:, 1 : 1 + background.UNIFORMS])
+    share, speed, shape, radius, angle, turn = u[:, 1 + background.UNIFORMS :].T
     distance = comoving_distance(source.redshift)
     z_lens = redshift_at(distance * _beta33(share, _farthest(distance)))
     sigma = np.interp(speed, *_speeds())
     theta_E = einstein_radius(sigma, z_lens, source.redshift)
     beta, angle = theta_E * np.sqrt(radius), 2 * np.pi * angle
-    most = lensing_volume(comoving_distance(background.highest_redshift()))
     return Pairs(
-        kept=keep * most < lensing_volume(distance),
         source=source,
         z_lens=z_lens,
         velocity_dispersion=sigma,
@@ -93,7 +98,7 @@ def _speeds() -> tuple[Array, Array]:
 
 
 def draws_on_the_whole_sky() -> float:
-    """How many draws of `draw_pairs` (kept or not) make the whole sky."""
+    """How many draws of galaxies, `chosen` or not, make the whole sky."""
     sigma = np.linspace(deflectors.SLOWEST, deflectors.FASTEST, 3001)
     fourth = np.trapezoid(deflectors.velocity_dispersion_function(sigma) * sigma**4, sigma)
     area = np.pi * (4 * np.pi / SPEED_OF_LIGHT**2 / ARCSEC) ** 2 * fourth  # arcsec² / Mpc³
