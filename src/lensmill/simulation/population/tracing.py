@@ -24,6 +24,8 @@ REACH = 2.2
 """Half-width of the grid in θ_E, to which two source radii are added."""
 SMALLEST = 0.5
 """Of a cell; smaller sources are traced as if of this size."""
+PIXELS = 61
+"""Along a side where sources are sampled at pixels; odd, as in LensPop: the lens is on a centre."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,17 @@ class Traced:
     cell: Float[Tensor, " pair"]  # arcsec
 
 
-def traced(pairs: Pairs) -> Traced:
-    """The sources behind their deflectors; each source's long axis as `pairs` says."""
-    source = pairs.source
-    cell = (REACH * pairs.theta_E + 2 * source.half_light_radius) * 2 / CELLS
-    radius = np.maximum(source.half_light_radius, SMALLEST * cell)
-    steps = torch.arange(CELLS) - (CELLS - 1) / 2
+def traced(pairs: Pairs, pixel: float | None = None) -> Traced:
+    """The sources behind their deflectors; each source's long axis as `pairs` says.
+
+    pixel: arcsec, sample sources at the centres of such pixels, however small they are.
+    """
+    source, radius = pairs.source, pairs.source.half_light_radius
+    cell = (REACH * pairs.theta_E + 2 * radius) * 2 / CELLS
+    radius, count = np.maximum(radius, SMALLEST * cell), CELLS
+    if pixel is not None:
+        cell, radius, count = np.full_like(cell, pixel), source.half_light_radius, PIXELS
+    steps = torch.arange(count) - (count - 1) / 2
     x = cells(cell) * steps
     y = x.mT
     theta_E, q, q_source, phi, x0, y0 = map(
