@@ -207,21 +207,22 @@ class _Stack(caustics.LightStack):  # type: ignore[misc]
 
 
 class CausticsSimulator:
-    """caustics' `LensSource` under vmap, one for each band, of an SIE, bulge, disk and source."""
+    """caustics' `LensSource` under vmap, one for each band, of an SIE, galaxy parts and source."""
 
-    def __init__(self, fwhm: list[float], grid: Grid, supersampling: int) -> None:
+    def __init__(self, fwhm: list[float], grid: Grid, supersampling: int, parts: int = 2) -> None:
         self.area = grid.pixel_scale**2
-        self.bands = [torch.vmap(self._band(each, grid, supersampling)) for each in fwhm]
+        self.bands = [torch.vmap(self._band(each, grid, supersampling, parts)) for each in fwhm]
 
-    def _band(self, fwhm: float, grid: Grid, supersampling: int) -> Any:
+    def _band(self, fwhm: float, grid: Grid, supersampling: int, parts: int) -> Any:
         lens = caustics.SIE(_cosmology(), z_l=0.5, z_s=1.0, name="lens")
-        source, bulge, disk = (caustics.Sersic(name=name) for name in ("source", "bulge", "disk"))
+        source = caustics.Sersic(name="source")
+        galaxy = [caustics.Sersic(name=f"part{number}") for number in range(parts)]
         return caustics.LensSource(
             lens,
             source,
             grid.pixel_scale,
             grid.shape[1],
-            _Stack(light_models=[bulge, disk], name="galaxy"),
+            _Stack(light_models=galaxy, name="galaxy") if parts > 1 else galaxy[0],
             grid.shape[0],
             supersampling,
             psf=gaussian_kernel(fwhm, grid.pixel_scale / supersampling),
@@ -247,13 +248,11 @@ def gaussian_kernel(fwhm: float, cell: float) -> Tensor:
 
 
 def caustics_parameters(scene: Scene, conditions: Conditions, band: int) -> Tensor:
-    """(batch, parameter) in the order that caustics wants: lens, source, bulge, disk."""
+    """(batch, parameter) in the order that caustics wants: lens, source, parts of the galaxy."""
     mass: Mass = scene.mass
     lens = torch.stack([mass.x, mass.y, mass.q, mass.phi, mass.theta_E], -1)
-    lights = [
-        _caustics_light(galaxies, number, conditions, band)
-        for galaxies, number in ((scene.source, 0), (scene.foreground, 0), (scene.foreground, 1))
-    ]
+    parts = [(scene.foreground, number) for number in range(scene.foreground.x.shape[1])]
+    lights = [_caustics_light(*part, conditions, band) for part in [(scene.source, 0), *parts]]
     return torch.cat([lens, *lights], -1)
 
 

@@ -4,8 +4,8 @@
 
 Two-sample Kolmogorov–Smirnov distances, rounded to two decimals as the list is. `ks_…`: of lenses
 drawn with `rules = { pixel = 0.18 }`, LensPop's sampling of sources at the centres of pixels. That
-makes the magnification of sources below 0.1″ noise, which lifts some over the cuts: `finely_sampled`
-is the same for lenses drawn without it, the default, and for those of them with r_s > 0.1″.
+makes the magnification of sources below 0.1″ noise, which lifts some over the cuts:
+`finely_sampled` is the same without it, the default, and for sources above 0.1″ alone.
 `mu_retraced` compares our magnifications with those that our own fine tracing gives for the list's
 systems. `snr_ratio`: percentiles, over the list's systems, of the list's S/N over ours, of the best
 band. Writes benchmarks/results/population.json.

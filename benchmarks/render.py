@@ -136,7 +136,8 @@ def main() -> None:
         **provenance(),
     }
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    RESULTS.write_text(json.dumps({**kept, **result}, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import resources
 
 import torch
 
@@ -10,6 +11,8 @@ from lensmill.physics.surveys import LSST_10YEAR
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.population.priors import Priors
 from lensmill.simulation.scene import Conditions, Scene, Sersic
+from lensmill.training.build import build_grids, build_simulator
+from lensmill.training.recipe import parse_recipe
 
 STAMPS = (
     ((64, 57), 0.2, (0.5, 1.3)),
@@ -42,3 +45,14 @@ def random_systems(seed: int, each: int) -> Iterator[Systems]:
         galaxy = Sersic(*(value[:, :2] for value in vars(scene.foreground).values()))
         conditions = Observing(LSST_10YEAR, psf_fwhm).draw(seed, indices, pixel_scale)
         yield Systems(replace(scene, foreground=galaxy), conditions, Grid(shape, pixel_scale))
+
+
+def paper_systems(seed: int, count: int) -> Systems:
+    """Lenses of recipes/paper.toml: one de Vaucouleurs galaxy, one source."""
+    text = resources.files("lensmill.recipes").joinpath("paper.toml").read_text(encoding="utf-8")
+    recipe = parse_recipe(text, "paper.toml").simulation
+    simulator = build_simulator(recipe).on(build_grids(recipe).draw(seed, 0))
+    population = replace(simulator.population, lens_fraction=1.0)
+    scene, conditions = replace(simulator, population=population).draw(seed, torch.arange(count))
+    galaxy = Sersic(*(value[:, :1] for value in vars(scene.foreground).values()))
+    return Systems(replace(scene, foreground=galaxy), conditions, simulator.grid)
