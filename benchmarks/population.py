@@ -21,11 +21,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from lensmill.physics.surveys import LENSPOP_COADD
 from lensmill.provenance import provenance
 from lensmill.simulation.population.background import Galaxies
 from lensmill.simulation.population.collett import ATTEMPTS, Collett, Lenses, in_order
-from lensmill.simulation.population.detection import Rules
 from lensmill.simulation.population.pairs import Pairs, draws_on_the_whole_sky
 from lensmill.simulation.population.rows import chosen_rows
 from lensmill.simulation.population.tracing import traced
@@ -67,7 +65,7 @@ def retraced(lenses: Lenses) -> Array:
 
 def snr_ratios(their: Listed) -> Array:
     """The list's S/N over ours, of the best band."""
-    rules, ours = Collett().rules, []
+    rules, ours = Collett().detection, []
     visits = np.random.default_rng(0).random((len(their.snr), rules.uniforms))
     for part in _split(their.lenses):
         first = sum(map(len, ours))
@@ -135,7 +133,7 @@ def main() -> None:
     """Compare, print and write."""
     their = read(Path(sys.argv[1]))
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
-    lenses, share = drawn(Collett(rules=Rules(LENSPOP_COADD, pixel=PIXEL)), count)
+    lenses, share = drawn(Collett(rules={"pixel": PIXEL}), count)
     fine, fine_share = drawn(Collett(), count)
     ours, finer = (columns(each, each.magnification) for each in (lenses, fine))
     theirs = columns(their.lenses, retraced(their.lenses))

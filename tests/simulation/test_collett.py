@@ -55,7 +55,7 @@ def test_weights_are_those_of_drawing_everything(drawn):
         far * generator.random(count) ** (1 / 3), comoving_distance(z_table), z_table
     )
     sigma = generator.uniform(deflectors.SLOWEST, deflectors.FASTEST, count)
-    source = background.draw_galaxies(generator.random((count, background.UNIFORMS)))
+    source = pairs.FITTED.draw(generator.random((count, background.UNIFORMS)))
     theta_E = einstein_radius(sigma, z_lens, source.redshift)
     weight = deflectors.velocity_dispersion_function(sigma) * theta_E**2
     chosen = generator.choice(count, 20_000, p=weight / weight.sum())
@@ -72,14 +72,51 @@ def test_weights_are_those_of_drawing_everything(drawn):
 
 def test_the_choice_sees_the_redshifts_that_are_drawn():
     u = np.random.default_rng(3).random((5000, background.UNIFORMS))
-    redshift = background.draw_redshifts(u[:, :2])
-    np.testing.assert_allclose(redshift, background.draw_galaxies(u).redshift, rtol=1e-12)
+    redshift = pairs.FITTED.redshifts(u[:, :2])
+    np.testing.assert_allclose(redshift, pairs.FITTED.draw(u).redshift, rtol=1e-12)
+
+
+def _catalogue(folder, count=400):
+    u = np.random.default_rng(9).random((count, background.UNIFORMS))
+    columns = ("z", "absmag", "g", "r", "i")
+    values = np.stack(pairs.FITTED.photometry(u[:, :6]), 1)
+    path = folder / "galaxies.csv"
+    np.savetxt(path, values, delimiter=",", header=",".join(columns), comments="")
+    return {"table": str(path), "columns": {"redshift": "z", "absolute_magnitude": "absmag"}}
+
+
+def test_sources_of_a_catalogue_are_its_rows(tmp_path):
+    sources = _catalogue(tmp_path)
+    population = Collett(sources=sources)
+    drawn = population.pairs(2, torch.arange(30))
+    rows = population.behind.rows
+    assert np.isin(drawn["i_source"], rows["i"]).all()
+    np.testing.assert_array_equal(
+        rows["redshift"][[list(rows["i"]).index(i) for i in drawn["i_source"]]], drawn["z_source"]
+    )
+    assert len(np.unique(drawn["i_source"])) > 15
+    assert population.behind.per_arcsec2 == pytest.approx(400 / 3600**2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colums": {}}, "sources: no key 'colums'; choices: table, columns"),
+        ({"columns": {"redshift": "zz"}}, "no column 'zz'; did you mean 'z'"),
+        ({"table": "nowhere.csv"}, r"no table nowhere\.csv"),
+    ],
+)
+def test_a_catalogue_that_cannot_be_used_is_refused(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        Collett(sources={**_catalogue(tmp_path), **change})
+    with pytest.raises(ValueError, match="rules: no key 'seing'; choices: seeing"):
+        Collett(rules={"seing": 1.0})
 
 
 def test_galaxies_follow_the_size_law():
     u = np.random.default_rng(6).random((20_000, background.UNIFORMS))
     u[:, 6] = 0.5
-    galaxies = background.draw_galaxies(u)
+    galaxies = pairs.FITTED.draw(u)
     assert galaxies.r.max() <= 28
     one = background.half_light_radius_kpc(
         np.array([-18.0, -22.0]), np.array([0.6, 0.6]), np.full(2, 0.5)

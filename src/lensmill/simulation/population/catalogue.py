@@ -1,10 +1,8 @@
 """Catalogue: lens systems of a table, each drawn again and again at another position angle."""
 
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -14,19 +12,10 @@ from torch import Tensor
 from lensmill.simulation.counter import uniform
 from lensmill.simulation.population import background
 from lensmill.simulation.population.assembly import Assembly, Pairs
-from lensmill.simulation.population.tables import Table, check_names, read_table
+from lensmill.simulation.population.tables import Key, check_names, mapped, read_table, usable
 
 STREAM = 16
 Array = NDArray[np.float64]
-
-
-class Key(NamedTuple):
-    """What a column means."""
-
-    unit: str
-    low: float = -1e9
-    high: float = 1e9
-    needed: bool = True
 
 
 REDSHIFT, ARCSEC, MAGNITUDE = Key("", 1e-4, 12), Key("arcsec", 1e-4, 1e3), Key("mag", 0, 60)
@@ -85,10 +74,10 @@ class Catalogue(Assembly):
     @cached_property
     def rows(self) -> Pairs:
         """The table by `KEYS`, in their units; rows that lack a value are dropped, and counted."""
-        rows = mapped(read_table(Path(self.table)), self.columns, self.units)
+        rows = mapped(read_table(Path(self.table)), KEYS, self.columns, self.units)
         if ("x_source" in rows) != ("y_source" in rows):
             raise ValueError(f"{self.table}: x_source and y_source go together")
-        return usable(self.table, rows)
+        return usable(self.table, KEYS, rows)
 
     def pairs(self, seed: int, indices: Int[Tensor, " batch"]) -> Pairs:
         u = uniform(seed, indices, STREAM, 6).numpy()
@@ -134,30 +123,3 @@ def _place(row: Pairs, phi: Array, u: Array) -> Pairs:
         "beta_over_theta_E": np.hypot(x, y) / row["theta_E"],
         "beta_angle": np.arctan2(y, x) - phi,
     }
-
-
-def mapped(table: Table, columns: dict[str, str], units: dict[str, str]) -> Pairs:
-    """The columns of `KEYS` that the table has, in their units; all that it names must be there."""
-    rows = {}
-    for name, key in KEYS.items():
-        column = columns.get(name, name)
-        if key.needed or name in columns or column in table.columns:
-            try:
-                rows[name] = table.column(column, key.unit, units.get(name))
-            except ValueError as error:
-                raise ValueError(f"{error} (columns: {name})") from None
-    return rows
-
-
-def usable(table: str, rows: Pairs) -> Pairs:
-    """The rows whose values all lie where they can; a warning counts the others."""
-    bad = {name: ~((v >= KEYS[name].low) & (v <= KEYS[name].high)) for name, v in rows.items()}
-    good = ~np.any(list(bad.values()), axis=0)
-    counts = {name: int(wrong.sum()) for name, wrong in bad.items() if wrong.any()}
-    found = ", ".join(f"{count} in {name}" for name, count in counts.items())
-    if not good.any():
-        raise ValueError(f"{table}: no row can be used; missing or out of range: {found}")
-    if counts:
-        dropped = f"{np.sum(~good)} of {len(good)} rows dropped"
-        warnings.warn(f"{table}: {dropped}, missing or out of range: {found}", stacklevel=2)
-    return {name: values[good] for name, values in rows.items()}

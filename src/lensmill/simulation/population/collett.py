@@ -5,8 +5,8 @@ by cross-section, and of these the ones that the survey detects.
 """
 
 import json
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, fields
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
@@ -21,8 +21,9 @@ from lensmill.physics.surveys import LENSPOP_COADD
 from lensmill.simulation.counter import uniform
 from lensmill.simulation.population import deflectors, pairs
 from lensmill.simulation.population.assembly import Assembly
+from lensmill.simulation.population.background import Background, Rows
 from lensmill.simulation.population.detection import Rules
-from lensmill.simulation.population.pairs import Pairs, draw_pairs
+from lensmill.simulation.population.pairs import FITTED, Pairs, draw_pairs
 from lensmill.simulation.population.rows import chosen_rows, joined
 
 Array = NDArray[np.float64]
@@ -77,16 +78,43 @@ def _rules(keywords: dict[str, Any]) -> Rules:
     return Rules(LENSPOP_COADD, **keywords)
 
 
+def _background(keywords: dict[str, Any]) -> Background:
+    """The fitted model, or a catalogue; ValueError for a key that `Rows` does not have."""
+    known = [each.name for each in fields(Rows)]
+    for key in keywords:
+        if key not in known:
+            raise ValueError(f"sources: no key {key!r}; choices: {', '.join(known)}")
+    if keywords and "table" not in keywords:
+        raise ValueError("sources: which table?")
+    return Rows(**keywords) if keywords else FITTED
+
+
 @dataclass(frozen=True)
 class Collett(Assembly):
-    """The lenses that `rules` detect. Lens i is the first detected pair of its own stream."""
+    """The lenses that a survey detects. Lens i is the first detected pair of its own draws.
 
-    rules: Rules = field(default_factory=lambda: Rules(LENSPOP_COADD))
+    rules: what of `Rules` differs from LensPop's. sources: the keys of a catalogue of galaxies
+    (see `Rows`); none: the fitted model.
+    """
+
+    rules: Rules | dict[str, Any] = field(default_factory=dict)
+    sources: Background | dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.rules, dict):  # of a recipe
-            object.__setattr__(self, "rules", _rules(self.rules))
+        # What cannot be had is named when the recipe is read, not at the first scene.
+        assert self.detection
+        assert self.behind.farthest
+
+    @cached_property
+    def detection(self) -> Rules:
+        """The rules, LensPop's but for what a recipe changes."""
+        return _rules(self.rules) if isinstance(self.rules, dict) else self.rules
+
+    @cached_property
+    def behind(self) -> Background:
+        """The galaxies behind the lenses."""
+        return _background(self.sources) if isinstance(self.sources, dict) else self.sources
 
     def pairs(self, seed: int, indices: Int[Tensor, " batch"]) -> dict[str, Array]:
         lenses = self.detected(seed, indices)
@@ -127,30 +155,29 @@ class Collett(Assembly):
         self, seed: int, indices: Int[Tensor, " batch"], rounds: range
     ) -> tuple[NDArray[np.int64], Lenses]:
         """(rows that found a lens, the first one of each) in the `rounds` of `ATTEMPTS` draws."""
-        scene, draw, choice = _sources(seed, indices, rounds)
-        ends = np.cumsum([pairs.UNIFORMS - pairs.CHOICE, LIGHT, self.rules.uniforms])
+        scene, draw, choice = self._chosen(seed, indices, rounds)
+        ends = np.cumsum([pairs.UNIFORMS - pairs.CHOICE, LIGHT, self.detection.uniforms])
         streams = DRAW_STREAM + torch.from_numpy(draw)
         u = uniform(seed, indices[torch.from_numpy(scene)], streams, int(ends[-1])).numpy()
         of_pair, light, visits = np.split(u, ends[:-1], axis=1)
-        drawn = draw_pairs(np.concatenate([choice, of_pair], 1))
-        candidate = np.flatnonzero(self.rules.may_pass(drawn, visits[:, 0]))
+        drawn = draw_pairs(np.concatenate([choice, of_pair], 1), self.behind)
+        candidate = np.flatnonzero(self.detection.may_pass(drawn, visits[:, 0]))
         pair = chosen_rows(drawn, candidate)
         magnitude, radius = deflector_light(pair, light[candidate])
-        seen, magnification = self.rules.passes(pair, magnitude, radius, visits[candidate])
+        seen, magnification = self.detection.passes(pair, magnitude, radius, visits[candidate])
         rows, first = np.unique(scene[candidate][seen], return_index=True)
         lenses = Lenses(pair, magnitude, radius, magnification)
         return rows, chosen_rows(lenses, np.flatnonzero(seen)[first])
 
-
-def _sources(
-    seed: int, indices: Int[Tensor, " batch"], rounds: range
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """Galaxies that become sources: row of the scene, number of the draw, what chose them."""
-    each = [uniform(seed, indices, FIRST_STREAM + k, ATTEMPTS * pairs.CHOICE) for k in rounds]
-    u = torch.stack(each, 1).numpy().reshape(-1, pairs.CHOICE)
-    found = np.flatnonzero(pairs.chosen(u))
-    scene, draw = np.divmod(found, ATTEMPTS * len(rounds))
-    return scene, draw + ATTEMPTS * rounds.start, u[found]
+    def _chosen(
+        self, seed: int, indices: Int[Tensor, " batch"], rounds: range
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+        """Galaxies that become sources: row of the scene, number of the draw, what chose them."""
+        each = [uniform(seed, indices, FIRST_STREAM + k, ATTEMPTS * pairs.CHOICE) for k in rounds]
+        u = torch.stack(each, 1).numpy().reshape(-1, pairs.CHOICE)
+        found = np.flatnonzero(pairs.chosen(u, self.behind))
+        scene, draw = np.divmod(found, ATTEMPTS * len(rounds))
+        return scene, draw + ATTEMPTS * rounds.start, u[found]
 
 
 def in_order(found: list[tuple[NDArray[np.int64], Lenses]]) -> Lenses:

@@ -20,10 +20,11 @@ from lensmill.physics.cosmology import (
     redshift_at,
 )
 from lensmill.simulation.population import background, deflectors
-from lensmill.simulation.population.background import Galaxies, draw_galaxies
+from lensmill.simulation.population.background import Background, Fitted, Galaxies
 
 Array = NDArray[np.float64]
 
+FITTED = Fitted()
 CHOICE = 3
 """How many random numbers decide whether a galaxy becomes the source of a pair."""
 UNIFORMS = 1 + background.UNIFORMS + 6
@@ -44,16 +45,16 @@ class Pairs:
     phi_source: Array  # radian, from the deflector's major axis
 
 
-def chosen(u: Array) -> NDArray[np.bool_]:
+def chosen(u: Array, behind: Background = FITTED) -> NDArray[np.bool_]:
     """Which galaxies become sources, by the volume in front of them; u: (galaxy, `CHOICE`)."""
-    distance = comoving_distance(background.draw_redshifts(u[:, 1:]))
-    most = lensing_volume(comoving_distance(background.highest_redshift()))
+    distance = comoving_distance(behind.redshifts(u[:, 1:]))
+    most = lensing_volume(comoving_distance(np.asarray(behind.farthest)))
     return np.asarray(u[:, 0] * most < lensing_volume(distance))
 
 
-def draw_pairs(u: Array) -> Pairs:
+def draw_pairs(u: Array, behind: Background = FITTED) -> Pairs:
     """Pairs with weight φ(σ) θ_E², from uniforms (pair, `UNIFORMS`) whose galaxies are `chosen`."""
-    source = draw_galaxies(u[:, 1 : 1 + background.UNIFORMS])
+    source = behind.draw(u[:, 1 : 1 + background.UNIFORMS])
     share, speed, shape, radius, angle, turn = u[:, 1 + background.UNIFORMS :].T
     distance = comoving_distance(source.redshift)
     z_lens = redshift_at(distance * _beta33(share, _farthest(distance)))
@@ -97,10 +98,10 @@ def _speeds() -> tuple[Array, Array]:
     return total / total[-1], sigma
 
 
-def draws_on_the_whole_sky() -> float:
+def draws_on_the_whole_sky(behind: Background = FITTED) -> float:
     """How many draws of galaxies, `chosen` or not, make the whole sky."""
     sigma = np.linspace(deflectors.SLOWEST, deflectors.FASTEST, 3001)
     fourth = np.trapezoid(deflectors.velocity_dispersion_function(sigma) * sigma**4, sigma)
     area = np.pi * (4 * np.pi / SPEED_OF_LIGHT**2 / ARCSEC) ** 2 * fourth  # arcsec² / Mpc³
-    volume = lensing_volume(np.asarray(comoving_distance(background.highest_redshift())))
-    return float(area * volume * background.surface_density())
+    volume = lensing_volume(comoving_distance(np.asarray(behind.farthest)))
+    return float(area * volume * behind.per_arcsec2)

@@ -4,11 +4,12 @@ Parquet by pyarrow; HDF5 files of plain arrays by h5py; LensPop's lists by their
 else (FITS, VOTable, ECSV, CSV, IPAC, HDF5 of astropy …) by astropy.
 """
 
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,15 @@ LENSPOP = {
 Radii are rounded to 0.01″, so that those of 0 are below 0.005″. Lenses point along +y; the angles
 of sources are counted from +x there (only so do the magnifications come out), here from +y.
 """
+
+
+class Key(NamedTuple):
+    """What a column means."""
+
+    unit: str
+    low: float = -1e9
+    high: float = 1e9
+    needed: bool = True
 
 
 @dataclass(frozen=True)
@@ -161,3 +171,32 @@ def check_names(table: str, option: str, names: Collection[str], known: Collecti
             close = get_close_matches(name, known, 1)
             hint = f"did you mean {close[0]!r}?" if close else f"choices: {', '.join(known)}"
             raise ValueError(f"{table}: {option} has no {name!r}; {hint}")
+
+
+def mapped(
+    table: Table, keys: Mapping[str, Key], columns: dict[str, str], units: dict[str, str]
+) -> dict[str, Array]:
+    """The `keys` that the table has, in their units; all that `columns` names must be there."""
+    rows = {}
+    for name, key in keys.items():
+        column = columns.get(name, name)
+        if key.needed or name in columns or column in table.columns:
+            try:
+                rows[name] = table.column(column, key.unit, units.get(name))
+            except ValueError as error:
+                raise ValueError(f"{error} (columns: {name})") from None
+    return rows
+
+
+def usable(table: str, keys: Mapping[str, Key], rows: dict[str, Array]) -> dict[str, Array]:
+    """The rows whose values all lie where they can; a warning counts the others."""
+    bad = {name: ~((v >= keys[name].low) & (v <= keys[name].high)) for name, v in rows.items()}
+    good = ~np.any(list(bad.values()), axis=0)
+    counts = {name: int(wrong.sum()) for name, wrong in bad.items() if wrong.any()}
+    found = ", ".join(f"{count} in {name}" for name, count in counts.items())
+    if not good.any():
+        raise ValueError(f"{table}: no row can be used; missing or out of range: {found}")
+    if counts:
+        dropped = f"{np.sum(~good)} of {len(good)} rows dropped"
+        warnings.warn(f"{table}: {dropped}, missing or out of range: {found}", stacklevel=2)
+    return {name: values[good] for name, values in rows.items()}
