@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+BANDS = 3
 WEIGHTS = (0.9, 1.1, 1.5)
 """Of red (i), green (r) and blue (g), relative to their mean."""
 Q, ALPHA = 20.0, 40.8

@@ -64,7 +64,9 @@ def _images(table: Table) -> dict[str, Figure]:
     error = {name: column[fitted] for name, column in error.items()}
     correlations = {name: table[f"source_correlation_{name}"][fitted] for name in error}
     chained = error["chained"]
+    pictures = {name: column for name, column in table.items() if name.startswith("display_psnr")}
     return {
+        **{f"{name}_mean": figure(_mean, column) for name, column in pictures.items()},
         "psnr_noisy_db_median": figure(_median, table["psnr_noisy"]),
         "psnr_denoised_db_median": figure(_median, table["psnr_denoised"]),
         "denoise_gain_db_median": figure(_median, gain),
@@ -129,6 +131,12 @@ def _median(column: Array) -> float:
     """The median of what is known."""
     known = column[~np.isnan(column)]
     return float(np.median(known)) if len(known) else float("nan")
+
+
+def _mean(column: Array) -> float:
+    """The mean of what is finite: no picture is perfect, but that of a sky without source is."""
+    finite = column[np.isfinite(column)]
+    return float(finite.mean()) if len(finite) else float("nan")
 
 
 def _share(column: Array) -> float:

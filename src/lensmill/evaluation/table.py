@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lensmill.evaluation.baseline import fit_galaxy
 from lensmill.evaluation.calibration import pit
+from lensmill.evaluation.display import BANDS, display_psnr
 from lensmill.evaluation.metrics import correlation, error_rms, linear_psnr
 from lensmill.physics.surveys import Survey
 from lensmill.quantities import Batch
@@ -26,16 +27,18 @@ def rows(
 ) -> dict[str, Column]:
     """The columns of a batch; `baseline` of its examples get the classical fit, others NaN.
 
-    index, is_lens, source_snr, theta_E, e1, e2 are the truth. theta_E in arcsec; psnr_* in dB
-    and linear; source_error_* in sky sigmas, source_correlation_* Pearson's, of an image against
-    the true source. relative_exposure is against the survey's own.
+    index, is_lens, kind (see `scene.KINDS`), source_snr, theta_E, e1, e2 are the truth. theta_E in
+    arcsec; psnr_* in dB and linear, display_psnr_* in the paper's pictures (three bands only);
+    source_error_* in sky sigmas, source_correlation_* Pearson's, of an image against the true
+    source. relative_exposure is against the survey's own.
     """
     columns = {
         "index": index,
         "is_lens": truth["is_lens"] > 0.5,
-        **{name: truth[name] for name in ("source_snr", "theta_E", "e1", "e2")},
+        **{name: truth[name] for name in ("kind", "source_snr", "theta_E", "e1", "e2")},
         **_predictions(truth, predicted),
         **_images(truth, predicted, baseline),
+        **_pictures(truth, predicted),
         **_conditions(truth, survey),
     }
     return {name: column.cpu().numpy() for name, column in columns.items()}
@@ -73,6 +76,19 @@ def _images(truth: Batch, predicted: Batch, baseline: int) -> dict[str, Tensor]:
         columns[f"source_error_{name}"] = error_rms(image, source, sigma)
         columns[f"source_correlation_{name}"] = correlation(image, source, sigma)
     return columns
+
+
+def _pictures(truth: Batch, predicted: Batch) -> dict[str, Tensor]:
+    """PSNRs of the paper's Table 1: of noisy, denoised and clean images, and of the source."""
+    noisy, clean, source = truth["noisy"], truth["clean"], truth["source"]
+    if noisy.shape[1] != BANDS:
+        return {}
+    return {
+        "display_psnr_noisy": display_psnr(noisy, clean, noisy),
+        "display_psnr_denoised": display_psnr(predicted["clean"], clean, noisy),
+        "display_psnr_clean_vs_source": display_psnr(clean, source, noisy),
+        "display_psnr_source_chained": display_psnr(predicted["source"], source, noisy),
+    }
 
 
 def _claims(truth: Batch, predicted: Batch, baseline: int) -> dict[str, Tensor]:
