@@ -79,7 +79,8 @@ def _rules(keywords: dict[str, Any]) -> Rules:
 class Collett(Assembly):
     """The lenses that `rules` detect. Lens i is the first detected pair of its own stream."""
 
-    rules: Rules = field(default_factory=lambda: Rules(LENSPOP_COADD))
+    rules: Rules | Any = field(default_factory=lambda: Rules(LENSPOP_COADD))
+    """Or a recipe's table of those that differ from LensPop's."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
