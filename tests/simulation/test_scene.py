@@ -6,12 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from lensmill.physics.kernels import Moffat, PsfImage
 from lensmill.physics.surveys import preset
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.population.priors import Priors
 from lensmill.simulation.scene import (
-    Conditions,
     Mass,
     Scene,
     Sersic,
@@ -62,21 +60,6 @@ def test_what_was_taken_apart_is_put_together(scene, plain):
     for part in (scene, plain, conditions):
         assert _equal(unflattened(type(part), flattened(part)), part)
     assert unflattened(Scene, flattened(plain)).mass.slope is None
-
-
-@pytest.mark.parametrize(
-    "psf",
-    [
-        Moffat(*torch.rand(3, 7, 3)),
-        PsfImage(torch.rand(7, 3, 5, 9), torch.rand(7, 3)),
-    ],
-    ids=["moffat", "image"],
-)
-def test_a_part_that_may_be_one_of_two(psf):
-    conditions = Conditions(*torch.rand(3, 7, 3), psf=psf)
-    back = unflattened(Conditions, flattened(conditions))
-    assert type(back.psf) is type(psf)
-    assert _equal(back, conditions)
 
 
 @pytest.mark.parametrize("change", [{}, {"halo": "mass"}, {"angle": "angle"}, {"extra": "source"}])

@@ -154,29 +154,18 @@ def unflattened(kind: Any, tensors: Mapping[str, Tensor], prefix: str = "") -> A
     """
     values, hints = {}, get_type_hints(kind)
     for field in fields(kind):
-        name = prefix + field.name
-        inner = _dataclass_in(hints[field.name], tensors, name)
-        if not _there(name, tensors) and field.default is not MISSING:
+        name, inner = prefix + field.name, _dataclass_in(hints[field.name])
+        there = any(each == name or each.startswith(f"{name}/") for each in tensors)
+        if not there and field.default is not MISSING:
             values[field.name] = field.default
         else:
             values[field.name] = unflattened(inner, tensors, f"{name}/") if inner else tensors[name]
     return kind(**values)
 
 
-def _there(name: str, tensors: Mapping[str, Tensor]) -> bool:
-    return any(each == name or each.startswith(f"{name}/") for each in tensors)
-
-
-def _dataclass_in(hint: Any, tensors: Mapping[str, Tensor], name: str) -> Any:
-    """The dataclass that a field's type is, or may be; None where it is a tensor.
-
-    Of several, that all of whose fields are there.
-    """
-    choices = [each for each in (hint, *get_args(hint)) if is_dataclass(each)]
-    whole = (
-        each for each in choices if all(_there(f"{name}/{f.name}", tensors) for f in fields(each))
-    )
-    return next(whole, choices[0] if choices else None)
+def _dataclass_in(hint: Any) -> Any:
+    """The dataclass that a field's type is, or may be; None where it is a tensor."""
+    return next((each for each in (hint, *get_args(hint)) if is_dataclass(each)), None)
 
 
 def stacked(parts: Sequence[Any]) -> Any:
