@@ -2,8 +2,8 @@
 
     python benchmarks/gallery.py RECIPE OUT.png [COUNT]
 
-One row for each kind of scene that the recipe draws, up to COUNT systems in it, as observed and
-without noise.
+COUNT systems of each kind of scene that the recipe draws, ten a row: as observed, and below without
+noise. All bands are at one zero point, so that colours are those of the sky, not of the exposures.
 """
 
 import sys
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from lensmill.evaluation.display import display
 from lensmill.quantities import Batch
@@ -25,7 +26,9 @@ from lensmill.training.recipe import read_recipe
 ZOOM = 2
 MARGIN = 3
 LABEL = 110
-BATCH, MOST = 64, 4096
+ACROSS = 10
+MOST = 4096
+ZERO_POINT = 30.0
 Picture = NDArray[np.uint8]
 
 
@@ -33,14 +36,30 @@ def kinds_of(simulator: Simulator, seed: int, count: int) -> dict[int, Batch]:
     """Up to `count` systems of each kind, from the first scenes that are of it."""
     kind = simulator.population.draw(seed, torch.arange(MOST)).kind
     chosen = {int(k): (kind == k).nonzero()[:count, 0] for k in kind.unique()}
-    return {number: simulator(seed, indices) for number, indices in chosen.items()}
+    return {number: at_one_zero_point(simulator, seed, rows) for number, rows in chosen.items()}
+
+
+def at_one_zero_point(simulator: Simulator, seed: int, indices: Tensor) -> Batch:
+    """The images of the scenes `indices`, a flux of 1 being of `ZERO_POINT` in every band."""
+    scene, conditions = simulator.draw(seed, indices)
+    batch = simulator.image(scene, conditions, seed, indices)
+    unit = 10 ** (-0.4 * (conditions.zero_point - ZERO_POINT))[..., None, None]
+    return {name: batch[name] * unit for name in ("noisy", "clean")}
 
 
 def pictures(batch: Batch) -> Iterator[Picture]:
-    """Two rows of stamps: as observed, and without noise."""
-    for name in ("noisy", "clean"):
-        shown = display(batch[name], batch["noisy"]).byte().numpy()[:, :, ::-1]
-        yield np.concatenate([framed(stamp) for stamp in shown], 1)
+    """Two rows for every `ACROSS` stamps: as observed, and without noise."""
+    for first in range(0, len(batch["noisy"]), ACROSS):
+        noisy, clean = (batch[name][first : first + ACROSS] for name in ("noisy", "clean"))
+        yield row(display(noisy, noisy))
+        yield row(display(clean, noisy))
+
+
+def row(shown: Tensor) -> Picture:
+    """Stamps (stamp, colour, y, x) beside each other, y upwards, with room for `ACROSS`."""
+    stamps = [framed(stamp) for stamp in shown.byte().numpy()[:, :, ::-1]]
+    stamps += [np.zeros_like(stamps[0])] * (ACROSS - len(stamps))
+    return np.concatenate(stamps, 1)
 
 
 def framed(stamp: NDArray[np.uint8]) -> Picture:
@@ -60,12 +79,10 @@ def labelled(rows: list[Picture], name: str) -> Picture:
 def main() -> None:
     """Draw, render, write."""
     recipe = read_recipe(Path(sys.argv[1])).simulation
-    count = int(sys.argv[3]) if len(sys.argv) > 3 else 12
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else ACROSS
     kinds = kinds_of(build_simulator(recipe), recipe.seed, count)
     blocks = [labelled(list(pictures(batch)), KINDS[number]) for number, batch in kinds.items()]
-    width = max(block.shape[1] for block in blocks)
-    wide = [np.pad(block, ((0, 0), (0, width - block.shape[1]), (0, 0))) for block in blocks]
-    Image.fromarray(np.concatenate(wide, 0)).save(sys.argv[2])
+    Image.fromarray(np.concatenate(blocks, 0)).save(sys.argv[2])
 
 
 if __name__ == "__main__":

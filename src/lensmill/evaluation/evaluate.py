@@ -12,11 +12,11 @@ import torch
 
 from lensmill.evaluation.summary import summarise
 from lensmill.evaluation.table import Column, joined, rows
-from lensmill.physics.surveys import preset
 from lensmill.provenance import digest, file_digest, provenance
 from lensmill.quantities import NOISY
 from lensmill.simulation.shards import FIRST_INDEX, Split
 from lensmill.stages.pipeline import Pipeline
+from lensmill.training.build import build_survey
 from lensmill.training.checkpoint import load_stage
 from lensmill.training.loader import Loader
 from lensmill.training.recipe import Recipe
@@ -72,7 +72,7 @@ def _rows(
     truth, predicted = ({k: v.cpu() for k, v in each.items()} for each in (truth, predicted))
     first = FIRST_INDEX[loader.split] + step * loader.batch
     index = torch.arange(first, first + loader.batch)
-    return rows(index, truth, predicted, baseline, preset(recipe.simulation.survey))
+    return rows(index, truth, predicted, baseline, build_survey(recipe.simulation))
 
 
 def _load(weights: Path) -> Pipeline:

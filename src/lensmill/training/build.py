@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lensmill.grid import Grid
-from lensmill.physics.surveys import preset
+from lensmill.physics.surveys import Band, Survey, preset
 from lensmill.simulation.grids import Grids
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.psf_library import read_psf_library
@@ -96,9 +96,17 @@ def build_simulator(recipe: SimulationRecipe) -> Simulator:
     return Simulator(make(recipe.population), observing, grid, sampling)
 
 
+def build_survey(recipe: SimulationRecipe) -> Survey:
+    """The survey that a recipe names, or tells in full."""
+    if isinstance(recipe.survey, str):
+        return preset(recipe.survey)
+    bands = {name: Band(**band.model_dump()) for name, band in recipe.survey.bands.items()}
+    return Survey("own", recipe.survey.pixel_scale, bands, "the recipe")
+
+
 def build_observing(recipe: SimulationRecipe) -> Observing:
     """The observing conditions of a recipe; reads its PSF images."""
-    survey = preset(recipe.survey)
+    survey = build_survey(recipe)
     library = recipe.psf_images and read_psf_library(
         Path(recipe.psf_images), tuple(survey.bands), recipe.psf_image_scale or survey.pixel_scale
     )
@@ -109,5 +117,5 @@ def build_observing(recipe: SimulationRecipe) -> Observing:
 
 def build_grids(recipe: SimulationRecipe) -> Grids:
     """The shapes and pixel scales of a recipe; the survey's own scale where none is given."""
-    own = preset(recipe.survey).pixel_scale
+    own = build_survey(recipe).pixel_scale
     return Grids(*recipe.shape, recipe.pixel_scale or (own, own))

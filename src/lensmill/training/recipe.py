@@ -2,12 +2,14 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
@@ -37,6 +39,45 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
+class BandRecipe(_Strict):
+    """One band of a survey of your own."""
+
+    zero_point: float
+    """AB mag of 1 e⁻/s."""
+    sky_brightness: float
+    """mag / arcsec²."""
+    psf_fwhm: float = Field(gt=0)
+    """arcsec."""
+    visits: float = Field(default=1, gt=0)
+    exposure_time: float = Field(gt=0)
+    """s, per visit."""
+    read_noise: float = Field(ge=0)
+    """e⁻ per read."""
+    reads: int = Field(default=1, ge=1)
+    """Per visit."""
+
+
+class SurveyRecipe(_Strict):
+    """A survey of your own, in the place of a preset's name; bands in the population's order."""
+
+    pixel_scale: float = Field(gt=0)
+    """arcsec."""
+    bands: dict[str, BandRecipe]
+
+
+PRESET, OWN = "(preset)", "(own)"
+"""Tags that pydantic puts into the path of a mistake."""
+
+
+def _named_or_own(value: Any) -> str:
+    """Which of the two a survey is, so that mistakes are told of that one alone."""
+    return OWN if isinstance(value, dict | SurveyRecipe) else PRESET
+
+
+SurveyChoice = Annotated[
+    Annotated[str, Tag(PRESET)] | Annotated[SurveyRecipe, Tag(OWN)], Discriminator(_named_or_own)
+]
+
 EXCLUDES = {
     "psf_images": ("psf_fwhm", "band_scatter", "visits", "moffat"),
     "visits": ("psf_fwhm", "band_scatter", "sky_scatter"),
@@ -48,7 +89,8 @@ class SimulationRecipe(_Strict):
     """What is on the sky and how it is observed. A pair is a range to draw from."""
 
     population: Part = Part(name="Priors")
-    survey: str = "lsst_10year"
+    survey: SurveyChoice = "lsst_10year"
+    """A preset's name, or a survey of your own."""
     seed: int = Field(default=1, ge=0)
     pixel_scale: Pair | None = None
     """arcsec; None: the survey's own."""
@@ -81,8 +123,9 @@ class SimulationRecipe(_Strict):
             raise ValueError("psf_ellipticity is a Moffat's: give moffat = [2.5, 4.5], say, too")
         if self.psf_image_scale and not self.psf_images:
             raise ValueError("psf_image_scale belongs to psf_images, which is missing")
-        if self.visits and not self.survey.startswith("lsst_"):
-            raise ValueError(f"visits are those of LSST, not of {self.survey}: choose an lsst_…")
+        name = self.survey if isinstance(self.survey, str) else "your own survey"
+        if self.visits and not name.startswith("lsst_"):
+            raise ValueError(f"visits are those of LSST, not of {name}: choose an lsst_…")
         return self
 
     @field_validator("moffat")
@@ -165,19 +208,23 @@ def read_recipe(path: Path) -> Recipe:
 def _mistake(item: Any) -> str:
     from difflib import get_close_matches
 
-    where = ".".join(str(part) for part in item["loc"])
+    path = tuple(part for part in item["loc"] if part not in (PRESET, OWN))
+    where = ".".join(map(str, path))
     if item["type"] != "extra_forbidden":
         return f"  {where}: {item['msg']}"
-    names = sorted(_model(item["loc"]).model_fields)
-    close = get_close_matches(str(item["loc"][-1]), names, 1)
+    names = sorted(_model(path).model_fields)
+    close = get_close_matches(str(path[-1]), names, 1)
     hint = f"; did you mean {close[0]!r}?" if close else f"; known keys: {', '.join(names)}"
     return f"  {where}: no such key{hint}"
 
 
 def _model(where: tuple[str, ...]) -> type[_Strict]:
-    """The table in which a key lies: simulation.KEY, stages.NAME.KEY, stages.NAME.training.KEY."""
+    """The table in which a key lies: simulation.KEY, simulation.survey.KEY,
+    simulation.survey.bands.NAME.KEY, stages.NAME.KEY, stages.NAME.training.KEY."""
     if len(where) == 1:
         return Recipe
+    if where[:2] == ("simulation", "survey"):
+        return SurveyRecipe if len(where) == 3 else BandRecipe
     if where[0] == "simulation":
         return SimulationRecipe
     return StageRecipe if len(where) == 3 else TrainingRecipe
