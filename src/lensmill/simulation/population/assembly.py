@@ -57,7 +57,7 @@ class Assembly(ABC):
         or, either, the keys of `Matched`.
     impostors: shares of the non-lenses that are something else that passes for a lens, by name
         (`impostors.CHOICES`); they have no source.
-    clumps: star-forming knots in each source, of its own light.
+    clumps: star-forming knots in each source's disk, of its own light.
     """
 
     lens_fraction: float = 0.5
