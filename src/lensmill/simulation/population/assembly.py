@@ -24,6 +24,7 @@ from lensmill.simulation.population.companions import draw_companions
 from lensmill.simulation.population.impostors import check_shares, with_impostors
 from lensmill.simulation.population.light import Model
 from lensmill.simulation.population.lights import light_model
+from lensmill.simulation.population.matched import Matched
 from lensmill.simulation.scene import Mass, Scene, Sersic, as_tensor, join, on_device
 from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
 
@@ -76,12 +77,16 @@ class Assembly(ABC):
     source_light: str | dict[str, Any] = "exponential"
     impostors: Mapping[str, float] = dataclass_field(default_factory=dict)
     clumps: int = 0
+    tables: tuple[str, ...] = dataclass_field(init=False)
+    """Digests of the tables that were read: their names do not say what is in them."""
 
     def __post_init__(self) -> None:
+        """What cannot be had is named when the recipe is read."""
         check_shares(self.impostors)
         if self.clumps < 0:
             raise ValueError(f"clumps: a number from 0, not {self.clumps}")
-        assert self._light  # what cannot be had is named when the recipe is read
+        tables = (light.digest for light in self._light.values() if isinstance(light, Matched))
+        object.__setattr__(self, "tables", tuple(tables))
 
     @property
     def bands(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from lensmill.simulation.counter import uniform
 from lensmill.simulation.population import background
 from lensmill.simulation.population.assembly import Assembly, Pairs
-from lensmill.simulation.population.tables import Table, check_names, read_table
+from lensmill.simulation.population.tables import Table, check_names, digest, read_table
 
 STREAM = 16
 Array = NDArray[np.float64]
@@ -80,7 +80,7 @@ class Catalogue(Assembly):
         check_names(self.table, "columns", self.columns, KEYS)
         check_names(self.table, "units", self.units, KEYS)
         check_names(self.table, "position_angle", [self.position_angle], ZERO)
-        assert self.rows
+        object.__setattr__(self, "tables", (*self.tables, digest(*self.rows.values())))
 
     @cached_property
     def rows(self) -> Pairs:

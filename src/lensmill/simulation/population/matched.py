@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lensmill.simulation.counter import uniform
 from lensmill.simulation.population.light import Light, Pairs
-from lensmill.simulation.population.tables import check_names, read_table
+from lensmill.simulation.population.tables import check_names, digest, read_table
 
 STREAM = {"lens": 17, "source": 18}
 Array = NDArray[np.float64]
@@ -74,7 +74,12 @@ class Matched:
 
     def __post_init__(self) -> None:
         check_names(self.table, "columns", self.columns, COLUMNS)
-        assert self.rows
+        assert self.digest  # the table is read now, not at the first scene
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the rows."""
+        return digest(*vars(self.rows).values())
 
     @classmethod
     def of(cls, role: str, options: dict[str, Any]) -> "Matched":
