@@ -1,7 +1,7 @@
 """Light: how the light of a lens or source galaxy divides into Sérsic components.
 
 A light model is a function (pair, seed, indices) -> Light, row by row a function of the pair and of
-(seed, index) alone. The pair's total magnitudes are kept.
+(seed, index) alone. The pair's total i magnitude is kept; of the colours each model says its own.
 """
 
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def _one(pair: Pairs, role: str, index: float) -> Light:
 
 
 def mixed(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
-    """Bulge (n = 4) and disk (n = 1) of the lens galaxy.
+    """Bulge (n = 4), with the colours of the pair, and disk (n = 1) of the lens galaxy.
 
     Half of the lenses are pure bulges, as in Collett 2015; the others take a bulge fraction
     uniform in [0.2, 1]. Disks are larger, flatter and bluer than their bulges.
