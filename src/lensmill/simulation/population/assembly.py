@@ -22,7 +22,7 @@ from lensmill.simulation.counter import uniform
 from lensmill.simulation.population.clumps import with_clumps
 from lensmill.simulation.population.companions import draw_companions
 from lensmill.simulation.population.impostors import check_shares, with_impostors
-from lensmill.simulation.population.light import Model
+from lensmill.simulation.population.light import Model, Pairs
 from lensmill.simulation.population.lights import light_model
 from lensmill.simulation.population.matched import Matched
 from lensmill.simulation.scene import Mass, Scene, Sersic, as_tensor, join, on_device
@@ -30,11 +30,6 @@ from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ra
 
 STREAM = 5
 Array = NDArray[np.float64]
-Pairs = dict[str, Array]
-"""z_lens, z_source, ln_theta_E (arcsec), q_lens, ln_radius_lens (arcsec), i_lens,
-g_minus_r_lens, r_minus_i_lens, beta_over_theta_E, q_source, ln_radius_source (arcsec), i_source,
-g_minus_r_source, r_minus_i_source; and, in radian from the lens' major axis, beta_angle (where
-the source lies) and phi_source (its major axis). All (scene,)."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +102,9 @@ class Assembly(ABC):
 
     def draw(self, seed: int, indices: Int[Tensor, " batch"]) -> Scene:
         """The scenes `indices`; scene i is a function of (seed, i) alone."""
-        u = uniform(seed, indices.cpu(), STREAM, 19).numpy()
-        pair = self.pairs(seed, indices.cpu())
+        device, indices = indices.device, indices.cpu()  # numpy draws, whatever renders
+        u = uniform(seed, indices, STREAM, 19).numpy()
+        pair = self.pairs(seed, indices)
         is_lens = u[:, 0] < self.lens_fraction
         phi = np.pi * u[:, 1]
         centre = self.centre_scatter * ndtri(u[:, 2:4]).T
@@ -116,21 +112,18 @@ class Assembly(ABC):
             is_lens=torch.from_numpy(is_lens),
             mass=self._mass(pair, is_lens, phi, centre, u[:, [4, 5, 16, 17, 18]]),
             foreground=join(
-                self._light["lens"](pair, seed, indices.cpu()).placed(phi, *centre),
-                draw_companions(seed, indices.cpu(), self.companions, self.field, self.satellites),
+                self._light["lens"](pair, seed, indices).placed(phi, *centre),
+                draw_companions(seed, indices, self.companions, self.field, self.satellites),
             ),
-            source=self._source(seed, indices.cpu(), pair, is_lens, phi, centre, u[:, 11:16]),
+            source=self._source(seed, indices, pair, is_lens, phi, centre, u[:, 11:16]),
             redshift_lens=as_tensor(pair["z_lens"]),
             redshift_source=as_tensor(pair["z_source"]),
         )
         if self.impostors:
-            scene = with_impostors(
-                scene, pair, self.impostors, seed, indices.cpu(), self.brightening
-            )
+            scene = with_impostors(scene, pair, self.impostors, seed, indices, self.brightening)
         if self.clumps:
-            source = with_clumps(scene.source, seed, indices.cpu(), self.clumps)
-            scene = replace(scene, source=source)
-        return on_device(scene, indices.device)
+            scene = replace(scene, source=with_clumps(scene.source, seed, indices, self.clumps))
+        return on_device(scene, device)
 
     def _mass(
         self,

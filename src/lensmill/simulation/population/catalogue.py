@@ -13,7 +13,8 @@ from torch import Tensor
 
 from lensmill.simulation.counter import uniform
 from lensmill.simulation.population import background
-from lensmill.simulation.population.assembly import Assembly, Pairs
+from lensmill.simulation.population.assembly import Assembly
+from lensmill.simulation.population.light import Pairs
 from lensmill.simulation.population.tables import Table, check_names, digest, read_table
 
 STREAM = 16

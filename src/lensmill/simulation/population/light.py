@@ -20,6 +20,10 @@ STREAM_MIXED = 5
 """Assembly's, whose numbers 6 to 10 are kept for this."""
 Array = NDArray[np.float64]
 Pairs = dict[str, Array]
+"""z_lens, z_source, ln_theta_E (arcsec), q_lens, ln_radius_lens (arcsec), i_lens,
+g_minus_r_lens, r_minus_i_lens, beta_over_theta_E, q_source, ln_radius_source (arcsec), i_source,
+g_minus_r_source, r_minus_i_source; and, in radian from the lens' major axis, beta_angle (where
+the source lies) and phi_source (its major axis). All (scene,)."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,13 @@ Model = Callable[[Pairs, int, Int[Tensor, " batch"]], Light]
 
 def magnitudes(pair: Pairs, role: str) -> Array:
     """(galaxy, band): g, r, i of the pair's "lens" or "source"."""
-    r = pair[f"i_{role}"] + pair[f"r_minus_i_{role}"]
-    return np.stack([r + pair[f"g_minus_r_{role}"], r, pair[f"i_{role}"]], axis=1)
+    return gri(pair[f"i_{role}"], pair[f"g_minus_r_{role}"], pair[f"r_minus_i_{role}"])
+
+
+def gri(i: Array, g_minus_r: Array, r_minus_i: Array) -> Array:
+    """(…, band): g, r, i magnitudes."""
+    r = i + r_minus_i
+    return np.stack([r + g_minus_r, r, i], axis=-1)
 
 
 def de_vaucouleurs(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
@@ -83,8 +92,8 @@ def mixed(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
     radius = np.exp(pair["ln_radius_lens"])
     has_disk = bulge_fraction < 1
     with np.errstate(divide="ignore"):
-        bulge = _gri(i - 2.5 * np.log10(bulge_fraction), g_r, r_i)
-        disk = _gri(i - 2.5 * np.log10(1 - bulge_fraction), g_r - bluer, r_i - bluer / 2)
+        bulge = gri(i - 2.5 * np.log10(bulge_fraction), g_r, r_i)
+        disk = gri(i - 2.5 * np.log10(1 - bulge_fraction), g_r - bluer, r_i - bluer / 2)
     bulge_radius = np.where(has_disk, radius * (0.5 + 0.4 * u[:, 3]), radius)
     disk_q = np.clip(pair["q_lens"] * (0.8 + 0.2 * u[:, 4]), 0.15, 1.0)
     return Light(
@@ -93,8 +102,3 @@ def mixed(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
         index=(4.0, 1.0),
         q=np.stack([pair["q_lens"], disk_q], 1),
     )
-
-
-def _gri(i: Array, g_minus_r: Array, r_minus_i: Array) -> Array:
-    r = i + r_minus_i
-    return np.stack([r + g_minus_r, r, i], axis=1)
