@@ -29,6 +29,7 @@ from lensmill.simulation.scene import Mass, Scene, Sersic, as_tensor, join, on_d
 from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
 
 STREAM = 5
+SHARES = ("lens_fraction", "bright_fraction", "empty_fraction", "satellites")
 Array = NDArray[np.float64]
 
 
@@ -78,6 +79,9 @@ class Assembly(ABC):
     def __post_init__(self) -> None:
         """What cannot be had is named when the recipe is read."""
         check_shares(self.impostors)
+        for name in SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: a share, from 0 to 1, not {getattr(self, name)}")
         if self.clumps < 0:
             raise ValueError(f"clumps: a number from 0, not {self.clumps}")
         tables = (light.digest for light in self._light.values() if isinstance(light, Matched))
