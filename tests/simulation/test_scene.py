@@ -71,7 +71,7 @@ def test_conditions_with_each_kind_of_psf(psf):
     conditions = observing.draw(5, torch.arange(7), 0.2)
     if psf == "image":
         image = PsfImage(torch.rand(7, 3, 11, 13), torch.full((7, 3), 0.2))
-        conditions = replace(conditions, psf=image)
+        conditions = Conditions(**{**vars(conditions), "psf": image})
     back = unflattened(Conditions, flattened(conditions))
     assert type(back.psf) is type(conditions.psf)
     assert _equal(back, conditions)
