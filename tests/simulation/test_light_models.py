@@ -110,6 +110,24 @@ def test_scenes_of_any_light_are_finite_but_for_what_is_not_there(lens, source):
     assert 0.2 < empty.double().mean() < 0.5
 
 
+def test_brightness_that_is_added_does_not_change_what_a_galaxy_is():
+    """Only non-lenses are brightened by 3 mag: their bulges must not tell them apart."""
+    options = {"source_light": "cosmodc2", "empty_fraction": 0.2}
+    scenes = (Priors(bright_fraction=b, brightening=2 * b, **options) for b in (0.0, 1.0))
+    plain, bright = (scene.draw(3, INDICES).source for scene in scenes)
+    for name in ("half_light_radius", "q"):
+        assert torch.equal(getattr(plain, name), getattr(bright, name))
+    lit = plain.magnitude.isfinite().any(1).all(1)
+    share = [_bulge_share_of(each.magnitude[lit]) for each in (plain, bright)]
+    torch.testing.assert_close(*share, rtol=0, atol=1e-5)
+    assert (plain.magnitude - bright.magnitude)[lit].nan_to_num(nan=1.0).mean() > 1
+
+
+def _bulge_share_of(magnitude):
+    flux = 10 ** (-0.4 * magnitude.double())
+    return flux[:, 0] / flux.sum(1)
+
+
 def test_an_unknown_light_names_the_choices():
     with pytest.raises(ValueError, match=r"lens_light: no light 'sersic'.*de_vaucouleurs"):
         Priors(lens_light="sersic").draw(3, INDICES[:3])

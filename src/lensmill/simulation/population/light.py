@@ -58,6 +58,14 @@ def magnitudes(pair: Pairs, role: str) -> Array:
     return gri(pair[f"i_{role}"], pair[f"g_minus_r_{role}"], pair[f"r_minus_i_{role}"])
 
 
+def as_drawn(pair: Pairs, role: str) -> Pairs:
+    """`pair` before its source was brightened or put out: what kind of galaxy it is hangs on it.
+
+    Else structure would tell the non-lenses that are brightened from lenses.
+    """
+    return {**pair, f"i_{role}": pair.get(f"drawn_i_{role}", pair[f"i_{role}"])}
+
+
 def gri(i: Array, g_minus_r: Array, r_minus_i: Array) -> Array:
     """(…, band): g, r, i magnitudes."""
     r = i + r_minus_i
