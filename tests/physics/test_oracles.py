@@ -12,11 +12,16 @@ from lensmill.simulation.rendering import Sampling, render
 pytest.importorskip("lenstronomy")
 pytest.importorskip("caustics")
 import peers
-from systems import random_systems
+from systems import Systems, random_systems
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # theirs
 LENSES = 1000
 SPECIAL = (1.0, 0.9999, 0.2)
+
+
+def by_grid(systems: Systems) -> str:
+    """A name for the test of each system."""
+    return "x".join(map(str, systems.grid.shape))
 
 
 def random_lenses() -> list[list[float]]:
@@ -54,31 +59,31 @@ def test_gradients_are_finite_everywhere() -> None:
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 
-def test_images_agree_with_lenstronomy() -> None:
+@pytest.mark.parametrize("systems", list(random_systems(seed=3, each=1)), ids=by_grid)
+def test_images_agree_with_lenstronomy(systems: Systems) -> None:
     """Eight systems here; `benchmarks/render.py` compares two hundred."""
-    for systems in random_systems(seed=3, each=1):
-        scene, conditions, grid = systems.scene, systems.conditions, systems.grid
-        ours = render(scene, conditions, grid, Sampling())[0][0].numpy()
-        theirs = peers.lenstronomy_image(scene, conditions, grid, 0, supersampling=9, cusp=45)
-        peak, total = theirs.max((1, 2)), theirs.sum((1, 2))
-        assert (np.abs(ours - theirs).max((1, 2)) < 2e-3 * peak).all()
-        assert (np.abs(ours.sum((1, 2)) / total - 1) < 1.2e-3).all()  # theirs is not converged
+    scene, conditions, grid = systems.scene, systems.conditions, systems.grid
+    ours = render(scene, conditions, grid, Sampling())[0][0].numpy()
+    theirs = peers.lenstronomy_image(scene, conditions, grid, 0, supersampling=9, cusp=45)
+    peak, total = theirs.max((1, 2)), theirs.sum((1, 2))
+    assert (np.abs(ours - theirs).max((1, 2)) < 2e-3 * peak).all()
+    assert (np.abs(ours.sum((1, 2)) / total - 1) < 1.2e-3).all()  # theirs is not converged
 
 
-def test_slope_and_shear_agree_with_lenstronomy() -> None:
-    for systems in random_systems(seed=4, each=1):
-        mass = replace(
-            systems.scene.mass,
-            slope=torch.tensor([2.15]),
-            gamma1=torch.tensor([0.04]),
-            gamma2=torch.tensor([-0.06]),
-        )
-        large = systems.scene.source.half_light_radius.clamp(min=0.2)  # theirs converges
-        source = replace(systems.scene.source, half_light_radius=large)
-        scene = replace(systems.scene, mass=mass, source=source)
-        _, arcs = render(scene, systems.conditions, systems.grid, Sampling())
-        dark = torch.full_like(scene.source.magnitude, torch.inf)
-        bare = replace(scene, foreground=replace(scene.source, magnitude=dark))
-        theirs = peers.lenstronomy_image(bare, systems.conditions, systems.grid, 0, 9)
-        difference = np.abs(arcs[0].numpy() - theirs).max((1, 2))
-        assert (difference < 2e-3 * theirs.max((1, 2))).all()
+@pytest.mark.parametrize("systems", list(random_systems(seed=4, each=1)), ids=by_grid)
+def test_slope_and_shear_agree_with_lenstronomy(systems: Systems) -> None:
+    mass = replace(
+        systems.scene.mass,
+        slope=torch.tensor([2.15]),
+        gamma1=torch.tensor([0.04]),
+        gamma2=torch.tensor([-0.06]),
+    )
+    large = systems.scene.source.half_light_radius.clamp(min=0.2)  # theirs converges
+    source = replace(systems.scene.source, half_light_radius=large)
+    scene = replace(systems.scene, mass=mass, source=source)
+    _, arcs = render(scene, systems.conditions, systems.grid, Sampling())
+    dark = torch.full_like(scene.source.magnitude, torch.inf)
+    bare = replace(scene, foreground=replace(scene.source, magnitude=dark))
+    theirs = peers.lenstronomy_image(bare, systems.conditions, systems.grid, 0, 9)
+    difference = np.abs(arcs[0].numpy() - theirs).max((1, 2))
+    assert (difference < 2e-3 * theirs.max((1, 2))).all()

@@ -247,7 +247,7 @@ def test_both_layouts_of_lenspop(tmp_path, text):
         "i_lens": [20.51, 12.3],
         "x_source": [0.17, 1.06],
         "y_source": [0.19, -0.82],
-        "position_angle_source": [8.0, -8.7],
+        "position_angle_source": [8.0, -8.7],  # from +x in the list, from +y here
         "radius_source": [0.25, 0.005],  # rounded to nothing in the list
         "g_source": [27.22, 22.12],
         "r_source": [26.81, 21.83],

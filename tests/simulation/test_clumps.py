@@ -71,6 +71,22 @@ def test_the_rest_of_the_scene_stays_as_it_is(plain, clumpy):
     assert torch.equal(clumpy.kind, plain.kind)
 
 
+def test_clumps_lie_in_the_disk_and_leave_the_bulge_alone():
+    """A source of bulge and disk: pure bulges have none."""
+    plain, clumpy = (Priors(source_light="cosmodc2", clumps=k).draw(3, INDICES) for k in (0, 3))
+    whole, parts = plain.source, clumpy.source
+    assert parts.index[0].tolist() == [4.0, 1.0, 1.0, 1.0, 1.0]
+    assert torch.equal(parts.magnitude[:, 0], whole.magnitude[:, 0])
+    found, expected = _flux(parts)[:, 1:].sum(1), _flux(whole)[:, 1]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+    has_disk = whole.magnitude[:, 1, 2].isfinite()
+    assert 0.02 < (~has_disk).double().mean() < 0.9
+    assert torch.equal(parts.magnitude[:, 2:, 2].isfinite().all(1), has_disk)
+    size = whole.half_light_radius[:, 1]
+    distance = torch.hypot(parts.x[:, 2:] - whole.x[:, 1:], parts.y[:, 2:] - whole.y[:, 1:])
+    assert (distance.amax(1) < REACH * size / whole.q[:, 1].sqrt() * 1.001).all()
+
+
 @pytest.mark.parametrize("chosen", [[5], [3, 5, 9]])
 def test_clumps_depend_on_seed_and_index_alone(clumpy, chosen):
     found = CLUMPY.draw(3, torch.tensor(chosen)).source

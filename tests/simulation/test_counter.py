@@ -5,9 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest
 
-from lensmill.simulation import grids, observing, simulator
 from lensmill.simulation.counter import normal, philox, uniform
-from lensmill.simulation.population import assembly, collett, companions, priors
 
 INDICES = torch.arange(2000) * 7 + 2**33
 DRAWS = [uniform, normal]
@@ -104,9 +102,3 @@ def test_no_number_is_drawn_twice():
     drawn = [uniform(s, INDICES[:50], t, 6) for s in (3, 4, 2**40 + 3) for t in (0, 1, 2)]
     numbers = torch.cat(drawn).flatten()
     assert len(numbers.unique()) == len(numbers) == 9 * 50 * 6
-
-
-def test_every_user_has_its_own_stream():
-    streams = [each.STREAM for each in (assembly, priors, observing, companions, grids)]
-    assert len({*streams, simulator.NOISE_STREAM}) == 6
-    assert max(streams) < collett.FIRST_STREAM

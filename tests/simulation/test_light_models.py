@@ -60,10 +60,10 @@ def test_cosmodc2_light_is_as_flat_as_the_pair(role):
 
 @pytest.mark.parametrize("role", ["lens", "source"])
 def test_cosmodc2_bulges_are_rounder_and_redder_than_their_disks(role):
-    light = _light(role, "cosmodc2")
+    light = _light(role, "cosmodc2", indices=torch.arange(5 * COUNT))  # few lenses have both
     share = _bulge_share(light)
     both = (share > 0.02) & (share < 0.98)
-    assert both.sum() > 40
+    assert both.sum() > 200
     assert np.mean(light.q[both, 0] > light.q[both, 1]) > 0.9
     colour = light.magnitude[both][..., :-1] - light.magnitude[both][..., 1:]
     assert (np.median(colour[:, 0] - colour[:, 1], axis=0) > 0.1).all()
@@ -108,6 +108,24 @@ def test_scenes_of_any_light_are_finite_but_for_what_is_not_there(lens, source):
         assert all(each.isfinite().all() for each in shapes)
     empty = scene.source.magnitude.isinf().all((1, 2))
     assert 0.2 < empty.double().mean() < 0.5
+
+
+def test_brightness_that_is_added_does_not_change_what_a_galaxy_is():
+    """Only non-lenses are brightened by 3 mag: their bulges must not tell them apart."""
+    options = {"source_light": "cosmodc2", "empty_fraction": 0.2}
+    scenes = (Priors(bright_fraction=b, brightening=2 * b, **options) for b in (0.0, 1.0))
+    plain, bright = (scene.draw(3, INDICES).source for scene in scenes)
+    for name in ("half_light_radius", "q"):
+        assert torch.equal(getattr(plain, name), getattr(bright, name))
+    lit = plain.magnitude.isfinite().any(1).all(1)
+    share = [_bulge_share_of(each.magnitude[lit]) for each in (plain, bright)]
+    torch.testing.assert_close(*share, rtol=0, atol=1e-5)
+    assert (plain.magnitude - bright.magnitude)[lit].nan_to_num(nan=1.0).mean() > 1
+
+
+def _bulge_share_of(magnitude):
+    flux = 10 ** (-0.4 * magnitude.double())
+    return flux[:, 0] / flux.sum(1)
 
 
 def test_an_unknown_light_names_the_choices():

@@ -162,3 +162,12 @@ def test_where_nothing_matches_the_galaxy_is_named(tmp_path):
         Matched(role="lens", table=table, columns={"i": "mag_i_lsst"})
     with pytest.raises(ValueError, match=r"columns has no 'z'; choices: redshift"):
         Matched(role="lens", table=table, columns={"z": "redshift_true"})
+
+
+def test_another_table_of_the_same_name_is_another_population(tmp_path):
+    """As a data set's digest, which is of this repr, has to know."""
+    first = Priors(source_light={"table": _written(tmp_path, _rows(50))})
+    same = Priors(source_light={"table": _written(tmp_path, _rows(50))})
+    other = Priors(source_light={"table": _written(tmp_path, _rows(50, seed=1))})
+    assert repr(first) == repr(same) != repr(other)
+    assert Priors().tables == ()

@@ -287,3 +287,12 @@ def test_satellites_gather_around_the_lens():
     drawn = companions.draw_companions(3, INDICES, 3.0, 8.0, satellites=1.0)
     place = torch.stack([drawn.x, drawn.y]).flatten() / companions.HALO
     assert kstest(place.double(), "norm").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    "name", ["lens_fraction", "bright_fraction", "empty_fraction", "satellites"]
+)
+@pytest.mark.parametrize("value", [-0.1, 50])
+def test_a_share_that_is_none_is_named(name, value):
+    with pytest.raises(ValueError, match=f"{name}: a share, from 0 to 1, not {value}"):
+        Priors(**{name: value})

@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from lensmill.physics.kernels import PsfImage
 from lensmill.physics.surveys import preset
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.population.priors import Priors
 from lensmill.simulation.scene import (
+    Conditions,
     Mass,
     Scene,
     Sersic,
@@ -59,6 +61,19 @@ def test_what_was_taken_apart_is_put_together(scene, plain):
     for part in (scene, plain, conditions):
         assert _equal(unflattened(type(part), flattened(part)), part)
     assert unflattened(Scene, flattened(plain)).mass.slope is None
+
+
+@pytest.mark.parametrize("psf", ["gaussian", "moffat", "image"])
+def test_conditions_with_each_kind_of_psf(psf):
+    """A field may be of one dataclass or of another."""
+    observing = Observing(preset("lsst_10year"), moffat=(2.5, 4.5) if psf == "moffat" else None)
+    conditions = observing.draw(5, torch.arange(7), 0.2)
+    if psf == "image":
+        image = PsfImage(torch.rand(7, 3, 11, 13), torch.full((7, 3), 0.2))
+        conditions = Conditions(**{**vars(conditions), "psf": image})
+    back = unflattened(Conditions, flattened(conditions))
+    assert type(back.psf) is type(conditions.psf)
+    assert _equal(back, conditions)
 
 
 @pytest.mark.parametrize("change", [{}, {"halo": "mass"}, {"angle": "angle"}, {"extra": "source"}])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -9,6 +10,7 @@ from torch.utils.data import DataLoader
 from lensmill.simulation.simulate import simulate
 from lensmill.training.build import build_grids, build_simulator
 from lensmill.training.loader import Loader, Numbered, ShardLoader
+from lensmill.training.recipe import Part, SimulationRecipe
 
 
 @pytest.fixture
@@ -101,6 +103,35 @@ def test_scenes_alone_give_the_simulators_own_bits(recipe, tmp_path, batch):
         expected = simulator.on(grids.draw(7, int(indices[0])))(7, indices)
         rows = slice(first, first + batch)
         assert _equal(loader(step), {name: value[rows] for name, value in expected.items()})
+
+
+def _star(folder):
+    """PSF images, three for each band, in `folder`."""
+    x = torch.arange(-8, 9.0)
+    widths = torch.arange(1.4, 2.3, 0.1).view(3, 3)[..., None, None]
+    np.save(folder / "psf.npy", torch.exp(-(x**2 + x[:, None] ** 2) / (2 * widths**2)))
+    return str(folder / "psf.npy")
+
+
+@pytest.mark.parametrize("psf", ["moffat", "psf_images", "visits"])
+def test_scenes_alone_give_the_same_bits_with_every_option(recipe, tmp_path, psf):
+    """Every optional part of a scene and of its conditions is stored and found again."""
+    kinds = {
+        "moffat": {"moffat": (2.5, 4.5), "psf_ellipticity": 0.05},
+        "psf_images": {"psf_fwhm": None, "psf_images": _star(tmp_path)},
+        "visits": {"psf_fwhm": None, "visits": True, "depth": (0.01, 0.02)},
+    }
+    options = {"slope_scatter": 0.1, "shear_scatter": 0.05, "clumps": 1, "source_light": "cosmodc2"}
+    shares = {"spiral": 0.3, "merger": 0.3}
+    population = Part.model_validate({"name": "Priors", "impostors": shares, **options})
+    recipe = SimulationRecipe.model_validate(
+        recipe.model_dump() | {"population": population, "bad_pixels": 0.02, **kinds[psf]}
+    )
+    simulator = _written(recipe, tmp_path / "data", images=())
+    loader, grids = ShardLoader.of(tmp_path / "data", 5), build_grids(recipe)
+    expected = simulator.on(grids.draw(7, 5))(7, torch.arange(5, 10))
+    assert (expected["kind"] >= 3).any()
+    assert _equal(loader(1), expected)
 
 
 def test_images_that_are_not_stored_are_rendered(recipe, tmp_path):

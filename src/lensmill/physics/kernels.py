@@ -7,6 +7,7 @@ p the pixel's side and PSF ⊗ pixel, the PSF averaged over a pixel, of unit int
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Complex, Float
@@ -21,6 +22,11 @@ REACH = 4.0
 Beyond half a period wings wrap around: light at one edge shines upon the opposite one as if it were
 no farther away than this and the margin.
 """
+
+
+def _kind(like: Tensor) -> dict[str, Any]:
+    """Type and device of what is to go with `like`."""
+    return {"dtype": like.dtype, "device": like.device}
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,15 @@ class Lattice:
     def offsets(self, like: Tensor) -> tuple[Float[Tensor, " x"], Float[Tensor, "y 1"]]:
         """Pixel centres less cell centres, arcsec, in the order of a Fourier transform."""
         y, x = (
-            torch.fft.fftfreq(count, 1 / (count * self.cell)).to(like) + self.shift
+            torch.fft.fftfreq(count, 1 / (count * self.cell), **_kind(like)) + self.shift
             for count in self.period
         )
         return x, y[:, None]
 
     def frequencies(self, like: Tensor) -> tuple[Float[Tensor, " x"], Float[Tensor, " y"]]:
         """Cycles per arcsec of a real transform."""
-        y, x = self.period
-        return torch.fft.rfftfreq(x, self.cell).to(like), torch.fft.fftfreq(y, self.cell).to(like)
+        (y, x), kind = self.period, _kind(like)
+        return torch.fft.rfftfreq(x, self.cell, **kind), torch.fft.fftfreq(y, self.cell, **kind)
 
     def flux(
         self, cells: Float[Tensor, "batch band y x"], spectrum: Complex[Tensor, "batch band v u"]
@@ -154,7 +160,8 @@ class PsfImage:
     ) -> Complex[Tensor, "batch band f count"]:
         """exp(−2πi f x) of the image's pixels, times the ratio of the two pixels' transforms."""
         scale = self.pixel_scale[..., None]
-        place = (torch.arange(count).to(scale) - (count - 1) / 2) * scale - lattice.shift
+        steps = torch.arange(count, **_kind(scale)) - (count - 1) / 2
+        place = steps * scale - lattice.shift
         turns = frequency[:, None] * place[..., None, :]
         held = frequency.abs() * scale < 0.5
         own = torch.sinc(torch.where(held, frequency * scale, 0.0))

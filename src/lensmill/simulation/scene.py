@@ -154,15 +154,17 @@ def unflattened(kind: Any, tensors: Mapping[str, Tensor], prefix: str = "") -> A
     """
     values, hints = {}, get_type_hints(kind)
     for field in fields(kind):
-        name, inner = prefix + field.name, _dataclass_in(hints[field.name])
-        there = any(each == name or each.startswith(f"{name}/") for each in tensors)
-        if not there and field.default is not MISSING:
+        name = prefix + field.name
+        below = [key[len(name) + 1 :] for key in tensors if key.startswith(f"{name}/")]
+        inner = _dataclass_in(hints[field.name], {key.split("/")[0] for key in below})
+        if not below and name not in tensors and field.default is not MISSING:
             values[field.name] = field.default
         else:
             values[field.name] = unflattened(inner, tensors, f"{name}/") if inner else tensors[name]
     return kind(**values)
 
 
-def _dataclass_in(hint: Any) -> Any:
-    """The dataclass that a field's type is, or may be; None where it is a tensor."""
-    return next((each for each in (hint, *get_args(hint)) if is_dataclass(each)), None)
+def _dataclass_in(hint: Any, names: set[str]) -> Any:
+    """The dataclass with fields `names` that a field's type is, or may be; None for a tensor."""
+    kinds = [each for each in (hint, *get_args(hint)) if is_dataclass(each)]
+    return next((each for each in kinds if names <= {f.name for f in fields(each)}), None)

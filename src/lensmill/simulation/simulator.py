@@ -3,7 +3,9 @@
 Accuracy, tested against lenstronomy: worst pixel within 2e-3 of the image's peak, total flux
 within 1e-3 (Gaussian PSF); within 4e-3 beside a star or galaxy less than 0.6″ off the stamp. Of
 galaxies through Moffats and PSF images, against GalSim: worst pixel within 1e-3 of the peak, total
-flux within 1e-3; within 4e-3 beside a star or galaxy less than 1.5″ off the stamp.
+flux within 1e-3; within 4e-3 beside a star or galaxy less than 1.5″ off the stamp. All this where
+the FWHM is 2.2 pixels and more; at 1.5 pixels two cells a pixel are wrong by 7e-3 of the peak, at
+1.1 by 2e-2, and three (`Sampling(supersampling=3)`) by 1e-3.
 """
 
 from dataclasses import dataclass, field, replace

@@ -22,18 +22,15 @@ from lensmill.simulation.counter import uniform
 from lensmill.simulation.population.clumps import with_clumps
 from lensmill.simulation.population.companions import draw_companions
 from lensmill.simulation.population.impostors import check_shares, with_impostors
-from lensmill.simulation.population.light import Model
+from lensmill.simulation.population.light import Model, Pairs
 from lensmill.simulation.population.lights import light_model
+from lensmill.simulation.population.matched import Matched
 from lensmill.simulation.scene import Mass, Scene, Sersic, as_tensor, join, on_device
 from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
 
 STREAM = 5
+SHARES = ("lens_fraction", "bright_fraction", "empty_fraction", "satellites")
 Array = NDArray[np.float64]
-Pairs = dict[str, Array]
-"""z_lens, z_source, ln_theta_E (arcsec), q_lens, ln_radius_lens (arcsec), i_lens,
-g_minus_r_lens, r_minus_i_lens, beta_over_theta_E, q_source, ln_radius_source (arcsec), i_source,
-g_minus_r_source, r_minus_i_source; and, in radian from the lens' major axis, beta_angle (where
-the source lies) and phi_source (its major axis). All (scene,)."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Assembly(ABC):
         or, either, the keys of `Matched`.
     impostors: shares of the non-lenses that are something else that passes for a lens, by name
         (`impostors.CHOICES`); they have no source.
-    clumps: star-forming knots in each source, of its own light.
+    clumps: star-forming knots in each source's disk, of its own light.
     """
 
     lens_fraction: float = 0.5
@@ -76,12 +73,19 @@ class Assembly(ABC):
     source_light: str | dict[str, Any] = "exponential"
     impostors: Mapping[str, float] = dataclass_field(default_factory=dict)
     clumps: int = 0
+    tables: tuple[str, ...] = dataclass_field(init=False)
+    """Digests of the tables that were read, and whatever else names do not say."""
 
     def __post_init__(self) -> None:
+        """What cannot be had is named when the recipe is read."""
         check_shares(self.impostors)
+        for name in SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: a share, from 0 to 1, not {getattr(self, name)}")
         if self.clumps < 0:
             raise ValueError(f"clumps: a number from 0, not {self.clumps}")
-        assert self._light  # what cannot be had is named when the recipe is read
+        tables = (light.digest for light in self._light.values() if isinstance(light, Matched))
+        object.__setattr__(self, "tables", tuple(tables))
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -102,8 +106,9 @@ class Assembly(ABC):
 
     def draw(self, seed: int, indices: Int[Tensor, " batch"]) -> Scene:
         """The scenes `indices`; scene i is a function of (seed, i) alone."""
-        u = uniform(seed, indices.cpu(), STREAM, 19).numpy()
-        pair = self.pairs(seed, indices.cpu())
+        device, indices = indices.device, indices.cpu()  # numpy draws, whatever renders
+        u = uniform(seed, indices, STREAM, 19).numpy()
+        pair = self.pairs(seed, indices)
         is_lens = u[:, 0] < self.lens_fraction
         phi = np.pi * u[:, 1]
         centre = self.centre_scatter * ndtri(u[:, 2:4]).T
@@ -111,21 +116,18 @@ class Assembly(ABC):
             is_lens=torch.from_numpy(is_lens),
             mass=self._mass(pair, is_lens, phi, centre, u[:, [4, 5, 16, 17, 18]]),
             foreground=join(
-                self._light["lens"](pair, seed, indices.cpu()).placed(phi, *centre),
-                draw_companions(seed, indices.cpu(), self.companions, self.field, self.satellites),
+                self._light["lens"](pair, seed, indices).placed(phi, *centre),
+                draw_companions(seed, indices, self.companions, self.field, self.satellites),
             ),
-            source=self._source(seed, indices.cpu(), pair, is_lens, phi, centre, u[:, 11:16]),
+            source=self._source(seed, indices, pair, is_lens, phi, centre, u[:, 11:16]),
             redshift_lens=as_tensor(pair["z_lens"]),
             redshift_source=as_tensor(pair["z_source"]),
         )
         if self.impostors:
-            scene = with_impostors(
-                scene, pair, self.impostors, seed, indices.cpu(), self.brightening
-            )
+            scene = with_impostors(scene, pair, self.impostors, seed, indices, self.brightening)
         if self.clumps:
-            source = with_clumps(scene.source, seed, indices.cpu(), self.clumps)
-            scene = replace(scene, source=source)
-        return on_device(scene, indices.device)
+            scene = replace(scene, source=with_clumps(scene.source, seed, indices, self.clumps))
+        return on_device(scene, device)
 
     def _mass(
         self,

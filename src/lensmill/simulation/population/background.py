@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from lensmill.physics.cosmology import ARCSEC, angular_diameter_distance
-from lensmill.simulation.population.tables import Key, mapped, read_table, usable
+from lensmill.simulation.population.tables import Key, digest, mapped, read_table, usable
 
 Array = NDArray[np.float64]
 
@@ -42,6 +42,11 @@ class Background(ABC):
     @abstractmethod
     def per_arcsec2(self) -> float:
         """Galaxies per arcsec²."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """Of what they are drawn from."""
 
     @property
     @abstractmethod
@@ -99,6 +104,10 @@ class Fitted(Background):
         return _model().per_arcsec2
 
     @property
+    def digest(self) -> str:
+        return digest(*map(np.asarray, vars(_model()).values()))
+
+    @property
     def farthest(self) -> float:
         return float(np.exp(_model().quantiles[0, -1]))
 
@@ -150,6 +159,10 @@ class Rows(Background):
     @property
     def per_arcsec2(self) -> float:
         return len(self.rows["redshift"]) / (self.square_degrees * 3600**2)
+
+    @property
+    def digest(self) -> str:
+        return digest(*self.rows.values())
 
     @property
     def farthest(self) -> float:

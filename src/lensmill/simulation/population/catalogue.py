@@ -11,8 +11,16 @@ from torch import Tensor
 
 from lensmill.simulation.counter import uniform
 from lensmill.simulation.population import background
-from lensmill.simulation.population.assembly import Assembly, Pairs
-from lensmill.simulation.population.tables import Key, check_names, mapped, read_table, usable
+from lensmill.simulation.population.assembly import Assembly
+from lensmill.simulation.population.light import Pairs
+from lensmill.simulation.population.tables import (
+    Key,
+    check_names,
+    digest,
+    mapped,
+    read_table,
+    usable,
+)
 
 STREAM = 16
 Array = NDArray[np.float64]
@@ -69,7 +77,7 @@ class Catalogue(Assembly):
         check_names(self.table, "columns", self.columns, KEYS)
         check_names(self.table, "units", self.units, KEYS)
         check_names(self.table, "position_angle", [self.position_angle], ZERO)
-        assert self.rows
+        object.__setattr__(self, "tables", (*self.tables, digest(*self.rows.values())))
 
     @cached_property
     def rows(self) -> Pairs:

@@ -1,4 +1,4 @@
-"""Clumps: star-forming knots within a source."""
+"""Clumps: star-forming knots within the disk of a source."""
 
 from dataclasses import replace
 
@@ -19,20 +19,21 @@ REACH = 1.5
 
 
 def with_clumps(source: Sersic, seed: int, indices: Int[Tensor, " batch"], count: int) -> Sersic:
-    """`source` with `count` more components out of its first; total magnitudes are unchanged.
+    """`source` with `count` more components out of its disk; total magnitudes are unchanged.
 
-    Clumps hold 10–50 % of the i light: one gives a few to ten per cent of its galaxy's, all of
+    The disk is the last component, behind a bulge if there is one; a pure bulge has no clumps.
+    Clumps hold 10–50 % of its i light: one gives a few to ten per cent of its galaxy's, all of
     them 20 % and more (Guo et al. 2012, 2015; Soto et al. 2017). They are up to 0.3 mag bluer in
     g − r and half of that in r − i, and smaller by 4 to 15 times.
     """
-    main: Sersic = mapped(source, lambda value: value[:, :1])
-    others: Sersic = mapped(source, lambda value: value[:, 1:])
+    bulge: Sersic = mapped(source, lambda value: value[:, :-1])
+    disk: Sersic = mapped(source, lambda value: value[:, -1:])
     u = uniform(seed, indices, STREAM, 2 + 6 * count).numpy()
     w = np.moveaxis(u[:, 2:].reshape(len(u), count, 6), 2, 0)
     share = torch.from_numpy(_shares(u, w[0]))
     left = 1 - share.sum(1, keepdim=True)
-    clumps = _within(main, _of(main, share), w)
-    return join(replace(main, magnitude=_of(main, left)), clumps, others)
+    clumps = _within(disk, _of(disk, share), w)
+    return join(bulge, replace(disk, magnitude=_of(disk, left)), clumps)
 
 
 def _shares(u: Array, w: Array) -> Array:

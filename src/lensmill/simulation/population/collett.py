@@ -102,9 +102,8 @@ class Collett(Assembly):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # What cannot be had is named when the recipe is read, not at the first scene.
-        assert self.detection
-        assert self.behind.farthest
+        tables = (*self.tables, repr(self.detection), self.behind.digest)
+        object.__setattr__(self, "tables", tables)
 
     @cached_property
     def detection(self) -> Rules:

@@ -8,6 +8,7 @@ from scipy.stats import poisson
 from torch import Tensor
 
 from lensmill.simulation.counter import uniform
+from lensmill.simulation.population.light import gri
 from lensmill.simulation.scene import Sersic, as_tensor
 
 STREAM = 2
@@ -49,7 +50,7 @@ def _companions(u: Array, present: NDArray[np.bool_], x: Array, y: Array) -> Ser
     g_r, r_i = -0.1 + 1.4 * u[..., 3], -0.1 + 0.9 * u[..., 4]
     i = np.where(present, i, np.inf)
     return Sersic(
-        magnitude=as_tensor(np.stack([i + r_i + g_r, i + r_i, i], axis=-1)),
+        magnitude=as_tensor(gri(i, g_r, r_i)),
         half_light_radius=as_tensor(np.where(star, 0.01, radius)),
         index=as_tensor(np.where(u[..., 9] < 0.3, 4.0, 1.0)),
         q=as_tensor(np.where(star, 1.0, 0.3 + 0.7 * u[..., 5])),

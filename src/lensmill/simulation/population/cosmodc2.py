@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lensmill.physics.cosmology import ARCSEC, angular_diameter_distance
 from lensmill.simulation.counter import uniform
-from lensmill.simulation.population.light import Light, Pairs, magnitudes
+from lensmill.simulation.population.light import Light, Pairs, as_drawn, magnitudes
 
 Array = NDArray[np.float64]
 
@@ -76,8 +76,7 @@ def rest_frame(g: Array, i: Array, redshift: Array) -> tuple[Array, Array]:
     population of 10 Gyr has M_r − i + modulus = −1.7 at z = 1, −0.8 for −0.9 at z = 0.8.
     """
     table = _table()["rest_frame"]
-    with np.errstate(invalid="ignore"):  # no light: inf − inf
-        colour = np.clip(np.nan_to_num(g - i, nan=1.0), BLUEST, REDDEST)
+    colour = np.clip(g - i, BLUEST, REDDEST)
 
     def line(name: str) -> Array:
         ends = np.transpose(table[name])
@@ -189,8 +188,8 @@ def source(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
 
 def _bulge_and_disk(pair: Pairs, role: str, u: Array, size_score: Array | None) -> Light:
     redshift = pair[f"z_{role}"]
-    total = magnitudes(pair, role)
-    absolute, colour = rest_frame(total[:, 0], total[:, 2], redshift)
+    drawn = magnitudes(as_drawn(pair, role), role)
+    absolute, colour = rest_frame(drawn[:, 0], drawn[:, 2], redshift)
     share = bulge_fraction(absolute, redshift, colour, u[:, :2])
     shares = bulge_shares(share, reddening(redshift, u[:, 2]))
     flatness = axis_ratios(share, absolute, pair[f"q_{role}"], u[:, 3])
@@ -203,7 +202,7 @@ def _bulge_and_disk(pair: Pairs, role: str, u: Array, size_score: Array | None) 
     with np.errstate(divide="ignore"):
         dimming = -2.5 * np.log10(np.stack([shares, 1 - shares], axis=1))
     radius = major * np.sqrt(flatness)
-    return Light(total[:, None] + dimming, radius, (4.0, 1.0), flatness)
+    return Light(magnitudes(pair, role)[:, None] + dimming, radius, (4.0, 1.0), flatness)
 
 
 def _median_sizes(absolute: Array, redshift: Array) -> Array:

@@ -1,7 +1,7 @@
 """Light: how the light of a lens or source galaxy divides into Sérsic components.
 
 A light model is a function (pair, seed, indices) -> Light, row by row a function of the pair and of
-(seed, index) alone. The pair's total magnitudes are kept.
+(seed, index) alone. The pair's total i magnitude is kept; of the colours each model says its own.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,10 @@ STREAM_MIXED = 5
 """Assembly's, whose numbers 6 to 10 are kept for this."""
 Array = NDArray[np.float64]
 Pairs = dict[str, Array]
+"""z_lens, z_source, ln_theta_E (arcsec), q_lens, ln_radius_lens (arcsec), i_lens,
+g_minus_r_lens, r_minus_i_lens, beta_over_theta_E, q_source, ln_radius_source (arcsec), i_source,
+g_minus_r_source, r_minus_i_source; and, in radian from the lens' major axis, beta_angle (where
+the source lies) and phi_source (its major axis). All (scene,)."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,21 @@ Model = Callable[[Pairs, int, Int[Tensor, " batch"]], Light]
 
 def magnitudes(pair: Pairs, role: str) -> Array:
     """(galaxy, band): g, r, i of the pair's "lens" or "source"."""
-    r = pair[f"i_{role}"] + pair[f"r_minus_i_{role}"]
-    return np.stack([r + pair[f"g_minus_r_{role}"], r, pair[f"i_{role}"]], axis=1)
+    return gri(pair[f"i_{role}"], pair[f"g_minus_r_{role}"], pair[f"r_minus_i_{role}"])
+
+
+def as_drawn(pair: Pairs, role: str) -> Pairs:
+    """`pair` before its source was brightened or put out: what kind of galaxy it is hangs on it.
+
+    Else structure would tell the non-lenses that are brightened from lenses.
+    """
+    return {**pair, f"i_{role}": pair.get(f"drawn_i_{role}", pair[f"i_{role}"])}
+
+
+def gri(i: Array, g_minus_r: Array, r_minus_i: Array) -> Array:
+    """(…, band): g, r, i magnitudes."""
+    r = i + r_minus_i
+    return np.stack([r + g_minus_r, r, i], axis=-1)
 
 
 def de_vaucouleurs(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
@@ -71,7 +88,7 @@ def _one(pair: Pairs, role: str, index: float) -> Light:
 
 
 def mixed(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
-    """Bulge (n = 4) and disk (n = 1) of the lens galaxy.
+    """Bulge (n = 4), with the colours of the pair, and disk (n = 1) of the lens galaxy.
 
     Half of the lenses are pure bulges, as in Collett 2015; the others take a bulge fraction
     uniform in [0.2, 1]. Disks are larger, flatter and bluer than their bulges.
@@ -83,8 +100,8 @@ def mixed(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
     radius = np.exp(pair["ln_radius_lens"])
     has_disk = bulge_fraction < 1
     with np.errstate(divide="ignore"):
-        bulge = _gri(i - 2.5 * np.log10(bulge_fraction), g_r, r_i)
-        disk = _gri(i - 2.5 * np.log10(1 - bulge_fraction), g_r - bluer, r_i - bluer / 2)
+        bulge = gri(i - 2.5 * np.log10(bulge_fraction), g_r, r_i)
+        disk = gri(i - 2.5 * np.log10(1 - bulge_fraction), g_r - bluer, r_i - bluer / 2)
     bulge_radius = np.where(has_disk, radius * (0.5 + 0.4 * u[:, 3]), radius)
     disk_q = np.clip(pair["q_lens"] * (0.8 + 0.2 * u[:, 4]), 0.15, 1.0)
     return Light(
@@ -93,8 +110,3 @@ def mixed(pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
         index=(4.0, 1.0),
         q=np.stack([pair["q_lens"], disk_q], 1),
     )
-
-
-def _gri(i: Array, g_minus_r: Array, r_minus_i: Array) -> Array:
-    r = i + r_minus_i
-    return np.stack([r + g_minus_r, r, i], axis=1)

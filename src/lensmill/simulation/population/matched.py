@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lensmill.simulation.counter import uniform
-from lensmill.simulation.population.light import Light, Pairs
-from lensmill.simulation.population.tables import check_names, read_table
+from lensmill.simulation.population.light import Light, Pairs, as_drawn
+from lensmill.simulation.population.tables import check_names, digest, read_table
 
 STREAM = {"lens": 17, "source": 18}
 Array = NDArray[np.float64]
@@ -74,7 +74,12 @@ class Matched:
 
     def __post_init__(self) -> None:
         check_names(self.table, "columns", self.columns, COLUMNS)
-        assert self.rows
+        assert self.digest  # the table is read now, not at the first scene
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the rows."""
+        return digest(*vars(self.rows).values())
 
     @classmethod
     def of(cls, role: str, options: dict[str, Any]) -> "Matched":
@@ -86,8 +91,8 @@ class Matched:
         return cls(role=role, **options)
 
     def __call__(self, pair: Pairs, seed: int, indices: Int[Tensor, " batch"]) -> Light:
-        i = pair.get(f"drawn_i_{self.role}", pair[f"i_{self.role}"])
-        wanted = np.stack([pair[f"z_{self.role}"], i, pair[f"q_{self.role}"]], axis=1)
+        drawn = as_drawn(pair, self.role)
+        wanted = np.stack([drawn[f"{name}_{self.role}"] for name in ("z", "i", "q")], axis=1)
         circle, visits = seats(seed, STREAM[self.role], len(self.rows.i))
         starts = visits[indices.numpy() % len(visits)].tolist()
         each = zip(wanted, starts, strict=True)

@@ -15,7 +15,8 @@ from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from lensmill.simulation.counter import uniform
-from lensmill.simulation.population.assembly import Assembly, Pairs
+from lensmill.simulation.population.assembly import Assembly
+from lensmill.simulation.population.light import Pairs
 
 STREAM = 0
 Array = NDArray[np.float64]

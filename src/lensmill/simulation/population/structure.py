@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from lensmill.simulation.population.light import gri
+
 Array = NDArray[np.float64]
 Colours = tuple[Array, Array]
 """g − r and r − i."""
@@ -77,12 +79,6 @@ def less(share: Array) -> Array:
         return -2.5 * np.log10(share)
 
 
-def bands(i: Array, colours: Colours) -> Array:
-    """(…, band): g, r, i."""
-    r = i + colours[1]
-    return np.stack([r + colours[0], r, i], axis=-1)
-
-
 def galaxy(
     i: Array,
     colours: Colours,
@@ -94,7 +90,7 @@ def galaxy(
 ) -> Galaxies:
     """One component of each row, of total i magnitude `i`, at `place` (x, y)."""
     rest = (np.broadcast_to(value, i.shape)[:, None] for value in (radius, index, q, phi, *place))
-    return Galaxies(bands(i, colours)[:, None], *rest)
+    return Galaxies(gri(i, *colours)[:, None], *rest)
 
 
 def joined(count: int, *parts: Galaxies) -> Galaxies:
@@ -111,7 +107,7 @@ def knots(i: Array, colours: Colours, weight: Array, place: tuple[Array, Array])
     """Points of total i magnitude `i` that share its flux by `weight` (row, point)."""
     share = weight / weight.sum(1, keepdims=True)
     pale = (colours[0][:, None], colours[1][:, None])
-    return Knots(bands(i[:, None] + less(share), pale), *place)
+    return Knots(gri(i[:, None] + less(share), *pale), *place)
 
 
 def no_knots(count: int) -> Knots:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lensmill import provenance
+
 Array = NDArray[np.float64]
 
 PARQUET, HDF5, PLAIN = (".parquet", ".pq"), (".hdf5", ".h5", ".hdf"), (".txt", ".dat")
@@ -162,6 +164,11 @@ def _astropy(path: Path) -> dict[str, Column]:
         name: Column(np.ma.asarray(table[name]), str(table[name].unit or "") or None)
         for name in table.colnames
     }
+
+
+def digest(*columns: Array) -> str:
+    """Of what is in them: a file's name does not say."""
+    return provenance.digest(b"".join(column.tobytes() for column in columns))
 
 
 def check_names(table: str, option: str, names: Collection[str], known: Collection[str]) -> None:
