@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
-from lensmill.evaluation.display import display_psnr
+from lensmill.evaluation.display import calibrated, display_psnr
 from lensmill.provenance import provenance
+from lensmill.simulation.shards import IMAGES
 from lensmill.training.loader import Loader
 from lensmill.training.recipe import parse_recipe
 
@@ -30,7 +31,7 @@ def main() -> None:
     noisy_psnr, source_psnr = [], []
     for step in range(count // BATCH):
         batch = loader(step)
-        noisy, clean, source = (batch[name] for name in ("noisy", "clean", "source"))
+        noisy, clean, source = (calibrated(batch[n], batch["zero_point"]) for n in IMAGES)
         noisy_psnr.append(display_psnr(noisy, clean, noisy))
         source_psnr.append(display_psnr(clean, source, noisy))
     figures = {

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from lensmill.evaluation.display import display
+from lensmill.evaluation.display import calibrated, display
 from lensmill.quantities import Batch
 from lensmill.simulation.scene import KINDS
 from lensmill.simulation.simulator import Simulator
@@ -28,7 +28,6 @@ MARGIN = 3
 LABEL = 110
 ACROSS = 10
 MOST = 4096
-ZERO_POINT = 30.0
 Picture = NDArray[np.uint8]
 
 
@@ -40,11 +39,9 @@ def kinds_of(simulator: Simulator, seed: int, count: int) -> dict[int, Batch]:
 
 
 def at_one_zero_point(simulator: Simulator, seed: int, indices: Tensor) -> Batch:
-    """The images of the scenes `indices`, a flux of 1 being of `ZERO_POINT` in every band."""
-    scene, conditions = simulator.draw(seed, indices)
-    batch = simulator.image(scene, conditions, seed, indices)
-    unit = 10 ** (-0.4 * (conditions.zero_point - ZERO_POINT))[..., None, None]
-    return {name: batch[name] * unit for name in ("noisy", "clean")}
+    """The images of the scenes `indices`, in pictures' units."""
+    batch = simulator(seed, indices)
+    return {name: calibrated(batch[name], batch["zero_point"]) for name in ("noisy", "clean")}
 
 
 def pictures(batch: Batch) -> Iterator[Picture]:

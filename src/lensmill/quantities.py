@@ -31,6 +31,7 @@ CLEAN = Quantity("clean", IMAGE, "image", "the noiseless, PSF-convolved image")
 SOURCE = Quantity("source", IMAGE, "image", "the (lensed) source alone, noiseless")
 
 SKY_SIGMA = Quantity("sky_sigma", PER_BAND, "image", "noise of empty sky, per pixel")
+ZERO_POINT = Quantity("zero_point", PER_BAND, "mag", "AB magnitude of one unit of the image")
 PSF_FWHM = Quantity("psf_fwhm", PER_BAND, "arcsec", "full width at half maximum of the PSF")
 PIXEL_SCALE = Quantity("pixel_scale", PER_OBJECT, "arcsec / pixel", "side of a pixel")
 
@@ -70,6 +71,7 @@ ALL = (
     CLEAN,
     SOURCE,
     SKY_SIGMA,
+    ZERO_POINT,
     PSF_FWHM,
     PIXEL_SCALE,
     IS_LENS,

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lensmill.evaluation.display import display, display_psnr
+from lensmill.evaluation.display import calibrated, display, display_psnr
 
 
 @pytest.fixture
@@ -35,6 +35,17 @@ def test_the_unit_does_not_matter(noisy):
     first = display_psnr(noisy, clean, noisy)
     second = display_psnr(3 * noisy, 3 * clean, 3 * noisy)
     torch.testing.assert_close(first, second, rtol=0, atol=0.05)
+
+
+def test_calibrated_images_do_not_depend_on_the_exposures(noisy):
+    """Ten times the exposure: ten times the electrons, and a zero point 2.5 mag fainter."""
+    zero_point = torch.tensor([[30.0, 31.0, 32.5], [28.0, 30.0, 31.0]])
+    longer = torch.tensor([10.0, 1.0, 100.0])
+    fainter = zero_point + 2.5 * longer.log10()
+    expected = calibrated(noisy, zero_point)
+    found = calibrated(noisy * longer[:, None, None], fainter)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=0)
+    torch.testing.assert_close(expected[0, 0], noisy[0, 0])
 
 
 def test_one_pixel_by_hand():

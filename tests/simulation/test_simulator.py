@@ -67,7 +67,7 @@ def test_every_quantity_has_the_axes_it_states(batch):
 
 def test_what_is_provided(batch):
     per_object = {"pixel_scale", "is_lens", "kind", "theta_E", "e1", "e2", "source_snr"}
-    assert set(batch) == {*IMAGES, "sky_sigma", "psf_fwhm"} | per_object
+    assert set(batch) == {*IMAGES, "sky_sigma", "zero_point", "psf_fwhm"} | per_object
 
 
 def test_truth_is_the_scenes(batch, scene, conditions):
@@ -75,6 +75,7 @@ def test_truth_is_the_scenes(batch, scene, conditions):
     assert torch.equal(batch["is_lens"], scene.is_lens.float())
     assert torch.equal(batch["theta_E"], scene.mass.theta_E)
     assert torch.equal(batch["sky_sigma"], conditions.sky_sigma)
+    assert torch.equal(batch["zero_point"], conditions.zero_point)
     assert torch.equal(batch["psf_fwhm"], conditions.psf_fwhm)
     assert torch.equal(batch["pixel_scale"], torch.full((24,), 0.21))
     expected = ellipticity_from_axis_ratio(scene.mass.q, scene.mass.phi)

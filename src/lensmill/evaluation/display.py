@@ -20,8 +20,13 @@ TINY = 1e-10
 Image = Float[Tensor, "batch 3 y x"]
 
 
+def calibrated(image: Image, zero_point: Float[Tensor, "batch 3"]) -> Image:
+    """`image` in units of one zero point for all bands (30, LensPop's), as pictures want it."""
+    return image * 10 ** (-0.4 * (zero_point - 30.0))[..., None, None]
+
+
 def display(image: Image, noisy: Image) -> Image:
-    """The picture (red, green, blue), whole numbers from 0 to 255, of a g, r, i image.
+    """The picture (red, green, blue), whole numbers from 0 to 255, of a `calibrated` g, r, i image.
 
     noisy: the observed image, whose largest value sets the scale of everything made from it.
     """

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from lensmill.evaluation.baseline import fit_galaxy
 from lensmill.evaluation.calibration import pit
-from lensmill.evaluation.display import BANDS, display_psnr
+from lensmill.evaluation.display import BANDS, calibrated, display_psnr
 from lensmill.evaluation.metrics import correlation, error_rms, linear_psnr
 from lensmill.physics.surveys import Survey
 from lensmill.quantities import Batch
+from lensmill.simulation.shards import IMAGES
 from lensmill.stages.posterior import PARAMETERS, Mixture
 
 Column = NDArray[Any]
@@ -80,14 +81,17 @@ def _images(truth: Batch, predicted: Batch, baseline: int) -> dict[str, Tensor]:
 
 def _pictures(truth: Batch, predicted: Batch) -> dict[str, Tensor]:
     """PSNRs of the paper's Table 1: of noisy, denoised and clean images, and of the source."""
-    noisy, clean, source = truth["noisy"], truth["clean"], truth["source"]
-    if noisy.shape[1] != BANDS:
+    if truth["noisy"].shape[1] != BANDS:
         return {}
+    noisy, clean, source, denoised, chained = (
+        calibrated(image, truth["zero_point"])
+        for image in (*(truth[n] for n in IMAGES), predicted["clean"], predicted["source"])
+    )
     return {
         "display_psnr_noisy": display_psnr(noisy, clean, noisy),
-        "display_psnr_denoised": display_psnr(predicted["clean"], clean, noisy),
+        "display_psnr_denoised": display_psnr(denoised, clean, noisy),
         "display_psnr_clean_vs_source": display_psnr(clean, source, noisy),
-        "display_psnr_source_chained": display_psnr(predicted["source"], source, noisy),
+        "display_psnr_source_chained": display_psnr(chained, source, noisy),
     }
 
 

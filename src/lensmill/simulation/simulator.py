@@ -86,6 +86,7 @@ class Simulator:
             "clean": clean,
             "source": source,
             "sky_sigma": sigma,
+            "zero_point": conditions.zero_point,
             "psf_fwhm": conditions.psf_fwhm,
             "pixel_scale": torch.full_like(e1, self.grid.pixel_scale),
             "is_lens": scene.is_lens.to(clean.dtype),
