@@ -113,6 +113,11 @@ def test_a_catalogue_that_cannot_be_used_is_refused(tmp_path, change, message):
         Collett(rules={"seing": 1.0})
 
 
+def test_rules_that_nothing_obeys_end_with_an_error():
+    with pytest.raises(ValueError, match=r"rules: no lens among .* too strict"):
+        Collett(rules={"signal_to_noise": 1e9}).pairs(1, torch.arange(2))
+
+
 def test_galaxies_follow_the_size_law():
     u = np.random.default_rng(6).random((20_000, background.UNIFORMS))
     u[:, 6] = 0.5

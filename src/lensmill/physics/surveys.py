@@ -70,12 +70,13 @@ LENSPOP_COADD = Survey(
     "lenspop_coadd",
     0.18,
     {
-        "g": Band(28.138, 21.7, 0.81, 100, 30, 1.49, 1),
-        "r": Band(28.138, 20.7, 0.78, 100, 60, 1.49, 1),
-        "i": Band(28.138, 20.1, 0.75, 100, 60, 1.49, 1),
+        "g": Band(28.138, 21.7, 1.46, 100, 30, 1.49, 1),
+        "r": Band(28.138, 20.7, 1.38, 100, 60, 1.49, 1),
+        "i": Band(28.138, 20.1, 1.35, 100, 60, 1.49, 1),
     },
     "LensPop (Collett 2015), full coadd: ZP 30 per 25 s at gain 4.5, 3000/6000/6000 s in 100 "
-    "visits, read-noise variance 2.22 per visit; FWHM: median of LSST visits",
+    "visits, read-noise variance 2.22 per visit; FWHM: the worst of the visits, to which all are "
+    "blurred (median of what its rules draw, see population.detection.Rules)",
 )
 HSC_WIDE = Survey(
     "hsc_wide",

@@ -34,6 +34,8 @@ DRAW_STREAM = 2**20
 """Draw k of every scene is a pair by stream 2²⁰ + k."""
 ATTEMPTS = 48
 """Galaxies drawn in each round for each scene that has no lens yet."""
+MOST_ROUNDS = 10_000
+"""Without a lens, after which the rules must be impossible: LensPop's take ten."""
 TOGETHER = 4096
 """Galaxies drawn at once: rounds of few waiting scenes are not worth their overhead."""
 LIGHT = 2
@@ -148,6 +150,10 @@ class Collett(Assembly):
             rows, lenses = self.attempt(seed, some, range(tried, tried + rounds))
             found.append((waiting[rows], lenses))
             waiting, tried = np.setdiff1d(waiting, waiting[rows]), tried + rounds
+            if tried > MOST_ROUNDS:
+                raise ValueError(
+                    f"rules: no lens among {tried * ATTEMPTS} galaxies; are they too strict?"
+                )
         return in_order(found)
 
     def attempt(
