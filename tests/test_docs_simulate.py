@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from lensmill.cli import app
 from lensmill.physics.surveys import PRESETS
-from lensmill.simulation.population.assembly import Assembly
+from lensmill.simulation.population.catalogue import Catalogue
+from lensmill.simulation.population.collett import Collett
+from lensmill.simulation.population.priors import Priors
 from lensmill.training.build import build_simulator
 from lensmill.training.recipe import BandRecipe, SimulationRecipe, SurveyRecipe, parse_recipe
 
@@ -62,7 +64,8 @@ def test_the_defaults_are_on_the_page():
 def test_every_option_of_a_population_is_on_a_page():
     pages = "which-lenses-does-it-simulate.md", "how-do-i-use-my-catalogue.md"
     text = "".join((DOCS / page).read_text(encoding="utf-8") for page in pages)
-    assert [f.name for f in fields(Assembly) if f"`{f.name}`" not in text] == []
+    options = {f.name for kind in (Priors, Collett, Catalogue) for f in fields(kind) if f.init}
+    assert sorted(name for name in options if f"`{name}`" not in text) == []
 
 
 @pytest.mark.usefixtures("here")
