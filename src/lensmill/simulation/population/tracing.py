@@ -90,6 +90,7 @@ def cumulative_snr(
 ) -> Float[Tensor, " pair"]:
     """The largest S/N of any number of cells, the best first (LensPop's definition)."""
     signal, variance = signal.flatten(1), variance.flatten(1)
-    order = (signal**2 / variance).argsort(1, descending=True)
+    # numpy sorts floats three times as fast as torch.
+    order = torch.from_numpy(np.argsort(-(signal**2 / variance).numpy(), 1))
     total = signal.gather(1, order).cumsum(1)
     return (total / variance.gather(1, order).cumsum(1).sqrt()).amax(1)
