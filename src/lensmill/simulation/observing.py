@@ -114,11 +114,11 @@ class Observing:
 
     @property
     def sharpest(self) -> float:
-        """FWHM in arcsec that hardly any scene's round Gaussian is below; 0 if that is unknown."""
-        if self.visits or self.moffat or self.psf_images is not None:
+        """FWHM in arcsec that hardly any scene's PSF is below; 0 if that is unknown."""
+        if self.visits or self.psf_images is not None:
             return 0.0
         own = min(band.psf_fwhm for band in self.survey.bands.values())
-        return (self.psf_fwhm[0] if self.psf_fwhm else own) * math.exp(-4 * self.band_scatter)
+        return (self.psf_fwhm[0] if self.psf_fwhm else own) * math.exp(-2 * self.band_scatter)
 
     @property
     def _most_visits(self) -> int:

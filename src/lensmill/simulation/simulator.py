@@ -3,12 +3,12 @@
 Accuracy, tested against lenstronomy: worst pixel within 2e-3 of the image's peak, total flux
 within 1e-3 (Gaussian PSF); within 4e-3 beside a star or galaxy less than 0.6″ off the stamp. Of
 galaxies through Moffats and PSF images, against GalSim: worst pixel within 1e-3 of the peak, total
-flux within 1e-3; within 4e-3 beside a star or galaxy less than 1.5″ off the stamp. All this where
-the FWHM is 2.2 pixels and more; at 1.5 pixels two cells a pixel are wrong by 7e-3 of the peak, at
-1.1 by 2e-2, and three (`Sampling(supersampling=3)`) by 1e-3.
+flux within 1e-3; within 4e-3 beside a star or galaxy less than 1.5″ off the stamp. Two cells a
+pixel do where the FWHM is 2.2 pixels and more; at 1.5 they are wrong by 7e-3 of the peak, at 1.1 by
+2e-2, and three, which are taken below 2 pixels, by 1e-3.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -35,7 +35,8 @@ class Simulator:
     population: Population
     observing: Observing
     grid: Grid
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling | None = None
+    """How finely light is sampled; None: as finely as the PSFs on the grid ask for."""
     chunk: int = 16
     """Scenes rendered together: small fits a CPU's cache, large fills a GPU."""
 
@@ -49,6 +50,12 @@ class Simulator:
     def on(self, grid: Grid) -> "Simulator":
         """The same simulator on another grid."""
         return replace(self, grid=grid)
+
+    @property
+    def _fine_enough(self) -> Sampling:
+        """For the sharpest PSF that may be drawn; only round Gaussians allow coarse cells."""
+        pixels = self.observing.sharpest / self.grid.pixel_scale
+        return Sampling.for_psf(pixels, 2 if self.observing.moffat else 1)
 
     def __call__(self, seed: int, indices: Int[Tensor, " batch"]) -> Batch:
         """Every quantity of the scenes `indices`: a function of (seed, index, grid) alone.
@@ -75,7 +82,7 @@ class Simulator:
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def _observe(self, scene: Scene, conditions: Conditions, seed: int, indices: Tensor) -> Batch:
-        clean, source = render(scene, conditions, self.grid, self.sampling)
+        clean, source = render(scene, conditions, self.grid, self.sampling or self._fine_enough)
         noise = normal(seed, indices, NOISE_STREAM, clean[0].numel()).reshape(clean.shape)
         e1, e2 = ellipticity_from_axis_ratio(scene.mass.q, scene.mass.phi)
         sigma = conditions.sky_sigma

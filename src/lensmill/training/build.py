@@ -15,7 +15,6 @@ from lensmill.physics.surveys import Band, Survey, preset
 from lensmill.simulation.grids import Grids
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.psf_library import read_psf_library
-from lensmill.simulation.rendering import Sampling
 from lensmill.simulation.simulator import Simulator
 from lensmill.stages.base import Stage
 from lensmill.training.recipe import Part, SimulationRecipe, StageRecipe
@@ -91,9 +90,8 @@ def _network(part: Part, trusted: bool, in_channels: int, out_channels: int) -> 
 def build_simulator(recipe: SimulationRecipe) -> Simulator:
     """The simulator of a recipe, on its largest grid at its finest scale."""
     grids, observing = build_grids(recipe), build_observing(recipe)
-    sampling = Sampling.for_psf(observing.sharpest / grids.pixel_scale[1])
     grid = Grid(grids.largest, grids.pixel_scale[0])
-    return Simulator(make(recipe.population), observing, grid, sampling)
+    return Simulator(make(recipe.population), observing, grid)
 
 
 def build_survey(recipe: SimulationRecipe) -> Survey:
