@@ -177,6 +177,7 @@ def evaluate(
     recipe: RecipeOption = None,
     count: Annotated[int, typer.Option(min=1, help="Held-out systems.")] = 2000,
     baseline: Annotated[int, typer.Option(min=0, help="Systems for the classical fit.")] = 200,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     device: DeviceOption = "auto",
 ) -> None:
     """Score the chain on held-out simulated systems: one row per system, and a summary."""
@@ -190,6 +191,7 @@ def evaluate(
             out,
             count=count,
             baseline=baseline,
+            split=split,
             device=_device(device),
             report=report,
         )
@@ -204,11 +206,13 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The page; in the folder by default.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Objects on the page at most.")] = 500,
 ) -> None:
-    """Make the page of a run or an evaluation again."""
+    """Make the page of a run or an evaluation; of an evaluation, print the paper's Table 1 too."""
     with _friendly():
         from lensmill.evaluation.report import report as verb
+        from lensmill.evaluation.report import table_one_of
 
-        typer.echo(verb(folder, out, limit))
+        page = verb(folder, out, limit)
+        typer.echo(f"{table_one_of(folder)}\n{page}".strip())
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from lensmill.evaluation.evaluate import STAGES, evaluate
+from lensmill.evaluation.evaluate import evaluate
+from lensmill.evaluation.modules import STAGES
 from lensmill.evaluation.summary import figure, summarise
 from lensmill.evaluation.table import relative_exposure
 from lensmill.physics.surveys import preset
