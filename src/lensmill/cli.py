@@ -183,8 +183,11 @@ def evaluate(
     """Score the chain on held-out simulated systems: one row per system, and a summary."""
     with _friendly(), _progress() as report:
         from lensmill.evaluation.evaluate import evaluate as verb
+        from lensmill.simulation.shards import FIRST_INDEX
         from lensmill.weights import FOLDER
 
+        if split not in FIRST_INDEX:
+            raise ValueError(f"no split {split!r}; choices: {', '.join(FIRST_INDEX)}")
         summary = verb(
             weights or FOLDER,
             _recipe(recipe),

@@ -15,6 +15,8 @@ from torch.nn import functional
 
 from lensmill.grid import Grid
 
+OPENING = 0.5
+"""Cosine of the largest angle from straight across the lens: 60°, for arcs reach far around it."""
 FOOTPRINT = 0.1
 """Brightness, relative to the peak, down to which pixels belong to the source's image."""
 
@@ -39,16 +41,17 @@ def counter_image(
 ) -> CounterImage:
     """The counter-image in a true source image, of a lens at the stamp's centre.
 
-    Its region: all that is nearer to the centre than θ_E + FWHM/2 (arcsec, the PSF's) and on the
-    other side of it from the brightest pixel. It exists where the region's brightest pixel is a
-    peak of the image, not the wing of the arc across the centre. All bands together, in sky sigmas.
+    Its region: nearer to the centre than θ_E + FWHM/2 (arcsec, the PSF's), and within 60° of the
+    direction opposite to that of the brightest pixel. It exists where the region's brightest pixel
+    is a peak of the image, not the wing of an arc. All bands together, in sky sigmas.
     """
     bright = brightness(source, sky_sigma)
     x, y = _coordinates(bright, pixel_scale)
     peak = bright.flatten(1).argmax(1)[:, None]
     to_x, to_y = (axis.flatten(1).gather(1, peak)[..., None] for axis in (x, y))
-    radius = (theta_E + 0.5 * psf_fwhm)[:, None, None]
-    region = (torch.hypot(x, y) < radius) & (x * to_x + y * to_y < 0)
+    distance, reach = torch.hypot(x, y), (theta_E + 0.5 * psf_fwhm)[:, None, None]
+    away = -(x * to_x + y * to_y) > OPENING * distance * torch.hypot(to_x, to_y)
+    region = (distance < reach) & away
     inside = torch.where(region, bright, -torch.inf).flatten(1)
     place = inside.argmax(1)[:, None]
     is_peak = _peaks(bright).flatten(1).gather(1, place)[:, 0]

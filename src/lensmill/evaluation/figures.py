@@ -107,7 +107,7 @@ def _upright(
     words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Words written upwards, and where they go: the label of a panel's vertical axis."""
-    line = Image.new("RGB", (PANEL - 2 * MARGIN, 16), DARK)
+    line = Image.new("RGB", (PANEL - 3 * MARGIN, 16), DARK)  # ends below the highest number
     place = (line.width / 2, line.height / 2)
     ImageDraw.Draw(line).text(place, words, INK, font, anchor="mm")
-    return line.rotate(90, expand=True), (2, MARGIN)
+    return line.rotate(90, expand=True), (2, (PANEL - line.width) // 2)

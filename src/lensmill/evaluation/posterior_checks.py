@@ -66,7 +66,7 @@ def uniformity_distance(value: Column) -> float:
     """Largest gap between the shares of values below x and x itself (Kolmogorov & Smirnov).
 
     About 0.87/√n of n values that are uniform. Of TARP's shares it is the largest gap between the
-    expected coverage and the level. NaN of no example.
+    expected coverage and the level; up to 0.01 of it is the grain of 99 draws. NaN of no example.
     """
     count = len(value)
     if count == 0:

@@ -1,6 +1,6 @@
 """Targets: the paper's error of a mass model, with every target scaled to [0, 1]."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ DRAWS = 2048
 """Systems of the training split that tell the targets' ranges."""
 
 Column = Float[np.ndarray, " example"]
-Ranges = Mapping[str, tuple[float, float]]
+Ranges = Mapping[str, Sequence[float]]
 """Smallest and largest θ_E (arcsec), q and φ (radian from +x) of the lenses in training."""
 
 
