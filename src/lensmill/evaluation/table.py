@@ -12,7 +12,7 @@ from torch import Tensor
 from lensmill.evaluation.baseline import fit_galaxy
 from lensmill.evaluation.calibration import pit
 from lensmill.evaluation.counter_images import counter_image, flux_ratio, footprint
-from lensmill.evaluation.display import BANDS, calibrated, display_psnr
+from lensmill.evaluation.display import BANDS, calibrated, display, picture_psnr
 from lensmill.evaluation.metrics import correlation, error_rms, linear_psnr
 from lensmill.evaluation.modules import WAYS
 from lensmill.evaluation.posterior_checks import check, sharpness
@@ -133,16 +133,20 @@ def _pictures(truth: Batch, predicted: Mapping[str, Batch]) -> dict[str, Tensor]
         return {}
     chained = predicted["chained"]
     claims = (chained["clean"], chained["source"], predicted["from_truth"]["source"])
+    images = [
+        calibrated(image, truth["zero_point"])
+        for image in (*(truth[name] for name in IMAGES), *claims)
+    ]
     noisy, clean, source, denoised, deblended, from_truth = (
-        calibrated(image, truth["zero_point"]) for image in (*(truth[n] for n in IMAGES), *claims)
+        display(image, images[0]) for image in images
     )
     return {
-        "display_psnr_noisy": display_psnr(noisy, clean, noisy),
-        "display_psnr_denoised": display_psnr(denoised, clean, noisy),
-        "display_psnr_clean_vs_source": display_psnr(clean, source, noisy),
-        "display_psnr_denoised_vs_source": display_psnr(denoised, source, noisy),
-        "display_psnr_source_chained": display_psnr(deblended, source, noisy),
-        "display_psnr_source_from_truth": display_psnr(from_truth, source, noisy),
+        "display_psnr_noisy": picture_psnr(noisy, clean),
+        "display_psnr_denoised": picture_psnr(denoised, clean),
+        "display_psnr_clean_vs_source": picture_psnr(clean, source),
+        "display_psnr_denoised_vs_source": picture_psnr(denoised, source),
+        "display_psnr_source_chained": picture_psnr(deblended, source),
+        "display_psnr_source_from_truth": picture_psnr(from_truth, source),
     }
 
 
