@@ -183,18 +183,15 @@ def evaluate(
     """Score the chain on held-out simulated systems: one row per system, and a summary."""
     with _friendly(), _progress() as report:
         from lensmill.evaluation.evaluate import evaluate as verb
-        from lensmill.simulation.shards import FIRST_INDEX
         from lensmill.weights import FOLDER
 
-        if split not in FIRST_INDEX:
-            raise ValueError(f"no split {split!r}; choices: {', '.join(FIRST_INDEX)}")
         summary = verb(
             weights or FOLDER,
             _recipe(recipe),
             out,
             count=count,
             baseline=baseline,
-            split=split,
+            split=split,  # type: ignore[arg-type]
             device=_device(device),
             report=report,
         )
@@ -211,11 +208,10 @@ def report(
 ) -> None:
     """Make the page of a run or an evaluation; of an evaluation, print the paper's Table 1 too."""
     with _friendly():
-        from lensmill.evaluation.report import report as verb
-        from lensmill.evaluation.report import table_one_of
+        from lensmill.evaluation import report as reports
 
-        page = verb(folder, out, limit)
-        typer.echo(f"{table_one_of(folder)}\n{page}".strip())
+        page = reports.report(folder, out, limit)
+        typer.echo(f"{reports.table_one_of(folder)}\n{page}".strip())
 
 
 @contextmanager
@@ -234,18 +230,19 @@ def _friendly() -> Iterator[None]:
 @contextmanager
 def _progress() -> Iterator[Callable[[float, str], None]]:
     """A bar with rate and time left."""
+    from rich import progress as rich
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    columns = (BarColumn(), TextColumn("{task.percentage:3.0f}%"), TimeElapsedColumn())
-    left = TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.description}")
-    with Progress(*columns, *left, console=Console(file=sys.stderr)) as bar:
+    percent, left = rich.TextColumn("{task.percentage:3.0f}%"), rich.TextColumn("left")
+    columns = (
+        rich.BarColumn(),
+        percent,
+        rich.TimeElapsedColumn(),
+        left,
+        rich.TimeRemainingColumn(),
+    )
+    words = rich.TextColumn("{task.description}")
+    with rich.Progress(*columns, words, console=Console(file=sys.stderr)) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda share, line: bar.update(task, completed=share, description=line)
 

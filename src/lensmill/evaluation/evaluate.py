@@ -47,6 +47,8 @@ def evaluate(
     `baseline` systems also get the classical fit. Everything in float32.
     ValueError where weights are missing or their bands are not the survey's.
     """
+    if split not in FIRST_INDEX:
+        raise ValueError(f"no split {split!r}; choices: {', '.join(FIRST_INDEX)}")
     modules = Modules.load(weights, device)
     loader = Loader.of(recipe.simulation, batch, split, device)
     if modules.bands != loader.bands:
