@@ -233,16 +233,9 @@ def _progress() -> Iterator[Callable[[float, str], None]]:
     from rich import progress as rich
     from rich.console import Console
 
-    percent, left = rich.TextColumn("{task.percentage:3.0f}%"), rich.TextColumn("left")
-    columns = (
-        rich.BarColumn(),
-        percent,
-        rich.TimeElapsedColumn(),
-        left,
-        rich.TimeRemainingColumn(),
-    )
-    words = rich.TextColumn("{task.description}")
-    with rich.Progress(*columns, words, console=Console(file=sys.stderr)) as bar:
+    share, left = "{task.percentage:3.0f}%", rich.TimeRemainingColumn()
+    columns = (rich.BarColumn(), share, rich.TimeElapsedColumn(), "left", left)
+    with rich.Progress(*columns, "{task.description}", console=Console(file=sys.stderr)) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda share, line: bar.update(task, completed=share, description=line)
 
