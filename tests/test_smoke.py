@@ -41,6 +41,7 @@ def test_everything_is_written(folder):
         *expected,
         "evaluation.parquet",
         "evaluation.json",
+        "examples.npz",
     }
 
 

@@ -177,6 +177,7 @@ def evaluate(
     recipe: RecipeOption = None,
     count: Annotated[int, typer.Option(min=1, help="Held-out systems.")] = 2000,
     baseline: Annotated[int, typer.Option(min=0, help="Systems for the classical fit.")] = 200,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     device: DeviceOption = "auto",
 ) -> None:
     """Score the chain on held-out simulated systems: one row per system, and a summary."""
@@ -190,6 +191,7 @@ def evaluate(
             out,
             count=count,
             baseline=baseline,
+            split=split,  # type: ignore[arg-type]
             device=_device(device),
             report=report,
         )
@@ -204,11 +206,12 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The page; in the folder by default.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Objects on the page at most.")] = 500,
 ) -> None:
-    """Make the page of a run or an evaluation again."""
+    """Make the page of a run or an evaluation; of an evaluation, print the paper's Table 1 too."""
     with _friendly():
-        from lensmill.evaluation.report import report as verb
+        from lensmill.evaluation import report as reports
 
-        typer.echo(verb(folder, out, limit))
+        page = reports.report(folder, out, limit)
+        typer.echo(f"{reports.table_one_of(folder)}\n{page}".strip())
 
 
 @contextmanager
@@ -227,18 +230,12 @@ def _friendly() -> Iterator[None]:
 @contextmanager
 def _progress() -> Iterator[Callable[[float, str], None]]:
     """A bar with rate and time left."""
+    from rich import progress as rich
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    columns = (BarColumn(), TextColumn("{task.percentage:3.0f}%"), TimeElapsedColumn())
-    left = TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.description}")
-    with Progress(*columns, *left, console=Console(file=sys.stderr)) as bar:
+    share, left = "{task.percentage:3.0f}%", rich.TimeRemainingColumn()
+    columns = (rich.BarColumn(), share, rich.TimeElapsedColumn(), "left", left)
+    with rich.Progress(*columns, "{task.description}", console=Console(file=sys.stderr)) as bar:
         task = bar.add_task("starting", total=1.0)
         yield lambda share, line: bar.update(task, completed=share, description=line)
 

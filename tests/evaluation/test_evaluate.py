@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from importlib import resources
 
 import numpy as np
@@ -9,13 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from lensmill.evaluation.evaluate import STAGES, evaluate
+from lensmill.evaluation.evaluate import evaluate
+from lensmill.evaluation.modules import STAGES, Modules
+from lensmill.evaluation.strata import strata
 from lensmill.evaluation.summary import figure, summarise
 from lensmill.evaluation.table import relative_exposure
 from lensmill.physics.surveys import preset
 from lensmill.provenance import file_digest
 from lensmill.training.build import build_stage
-from lensmill.training.checkpoint import save_stage
+from lensmill.training.checkpoint import load_stage, save_stage
+from lensmill.training.loader import Loader
 from lensmill.training.recipe import parse_recipe
 
 COUNT = 10
@@ -93,6 +97,56 @@ def test_every_promised_figure_is_there(evaluation):
         assert set(summary[name]) == {"value", "error", "n"}
 
 
+def test_the_papers_rows_are_there(evaluation):
+    table = pq.read_table(evaluation[0] / "evaluation.parquet").to_pydict()
+    for name in (
+        "display_psnr_source_from_truth",
+        "display_psnr_denoised_vs_source",
+        "p_lens_from_truth",
+        "theta_E_from_truth",
+        "e1_from_truth",
+        "source_flux_ratio_chained",
+    ):
+        assert np.isfinite(table[name]).all()
+    assert (np.isnan(table["tarp"]) == ~np.array(table["is_lens"])).all()
+    for name in ("accuracy", "accuracy_from_truth", "mae_chained", "mae_from_truth"):
+        assert math.isfinite(evaluation[1][name]["value"])
+
+
+def test_the_summary_says_what_each_module_was_given(evaluation):
+    assert evaluation[1]["given"] == {
+        "chained": ["noisy"],
+        "deblend_from_truth": ["noisy", "clean"],
+        "classify_from_truth": ["noisy", "source"],
+        "regress_from_truth": ["noisy", "source"],
+    }
+
+
+def test_modules_by_themselves_see_the_truth(recipe, weights):
+    """Deblend on the true clean image is deblend as it is; nothing of the chain comes in."""
+    modules, truth = Modules.load(weights), Loader.of(recipe.simulation, 3)(0)
+    predicted = modules.predict(truth)
+    deblend = load_stage(weights / "deblend.safetensors")
+    torch.testing.assert_close(predicted["from_truth"]["source"], deblend.predict(truth)["source"])
+    wrong = {**truth, "is_lens": 1 - truth["is_lens"], "theta_E": truth["theta_E"] + 1}
+    again = modules.predict(wrong)["from_truth"]
+    assert all(torch.equal(again[name], each) for name, each in predicted["from_truth"].items())
+    assert predicted["from_noisy"] == {}
+
+
+def test_direct_baselines_are_run_where_they_are(recipe, weights, tmp_path):
+    for path in weights.iterdir():
+        shutil.copy(path, tmp_path)
+    for name in ("classify", "regress"):
+        own = recipe.stages[name].model_copy(deep=True)
+        own.stage.model_extra["images"] = ["noisy"]
+        save_stage(tmp_path / f"{name}_noisy.safetensors", build_stage(own), own)
+    summary = evaluate(tmp_path, recipe, tmp_path / "out", count=4, batch=4, baseline=0)
+    assert summary["given"]["classify_noisy"] == ["noisy"]
+    assert {"accuracy_from_noisy", "mae_from_noisy"} <= summary.keys()
+    assert "regress_noisy" in summary["provenance"]["weights"]
+
+
 def test_progress_reaches_the_end(evaluation):
     assert evaluation[2][-1] == (1.0, f"{COUNT} of {COUNT} systems")
 
@@ -131,12 +185,22 @@ def test_figures_by_hand():
     }
     table |= {f"{name}_pit": np.array([0.5, np.nan, 0.01, np.nan]) for name in ("e1", "e2")}
     table["ln_theta_E_pit"] = table["e1_pit"]
+    table |= {f"{name}_rank": 99 * table["e1_pit"] for name in ("ln_theta_E", "e1", "e2")}
+    table |= {"tarp": table["e1_pit"], "theta_E_predicted": table["theta_E_50"]}
     table |= {name: np.zeros(4) for name in ("e1", "e2", "e1_predicted", "e2_predicted")}
+    table |= {f"{name}_sigma": np.full(4, 0.1) for name in ("theta_E", "e1", "e2")}
+    table |= {"kind": np.array([0, 1, 0, 3]), "psf_fwhm": np.full(4, 0.8)}
+    table["psnr_source_from_truth"] = table["psnr_source"]
+    table["counter_image_snr"] = np.array([9.0, np.nan, 4.0, np.nan])
+    for name in ("chained", "from_truth"):
+        table[f"counter_image_flux_ratio_{name}"] = np.array([0.8, np.nan, 0.0, np.nan])
+        table[f"source_flux_ratio_{name}"] = np.array([0.9, 1.0, 1.1, np.nan])
     for name in ("noisy", "chained", "baseline", "baseline_denoised"):
         table[f"source_error_{name}"] = np.array([1.0, 2.0, np.nan, np.nan])
         table[f"source_correlation_{name}"] = np.zeros(4)
     table["source_error_chained"] = np.array([0.5, 3.0, 9.0, 9.0])
-    figures = {name: each.get("value") for name, each in summarise(table).items()}
+    ranges = {"theta_E": (0.5, 3.0), "q": (0.2, 1.0), "phi": (0.0, math.pi)}
+    figures = {name: each.get("value") for name, each in summarise(table, ranges).items()}
     assert figures["denoise_gain_db_median"] == 6.5
     assert figures["deblend_error_chained_median"] == 1.75  # of the two that have a baseline
     assert figures["deblend_beats_baseline_share"] == 0.5
@@ -147,6 +211,16 @@ def test_figures_by_hand():
     assert figures["theta_E_relative_error_median_snr20"] == pytest.approx(0.1)
     assert figures["theta_E_coverage68_snr20"] == 1.0
     assert figures["e1_coverage90"] == 0.5
+    assert figures["mae_chained"] == pytest.approx((0.1 + 1.0) / 2.5 / 2 / 3)
+    assert figures["counter_images_kept_chained"] == 1.0  # the other is too faint to be asked for
+    assert figures["source_flux_ratio_median_chained"] == pytest.approx(1.0)
+    assert figures["false_positive_rate_unlensed_source"] == 1.0
+    assert figures["false_positive_rate_spiral"] == 0.0
+    assert "false_positive_rate_merger" not in figures
+    assert "accuracy_from_noisy" not in figures
+    bins = strata(table, ranges)["source_snr"]
+    assert [each["completeness"]["n"] for each in bins] == [0, 1, 1, 0]
+    assert bins[1]["mae"]["value"] == pytest.approx(1.0 / 2.5 / 3)
 
 
 def test_relative_exposure_is_one_at_the_surveys_own_depth():

@@ -13,6 +13,7 @@ from lensmill.evaluation.metrics import (
     error_rms,
     linear_psnr,
     purity,
+    purity_at_completeness,
     tpr_at_false_positives,
 )
 
@@ -105,3 +106,17 @@ def test_one_class_alone_has_no_curve():
 def test_purity_by_hand():
     assert purity(0.5, 1e-4, 1e-3) == pytest.approx(5e-4 / (5e-4 + 0.999e-4))
     assert math.isnan(purity(0.0, 0.0, 1e-3))
+
+
+def test_purity_at_completeness_by_hand():
+    score = np.array([0.9, 0.8, 0.7, 0.6, 0.85, *np.full(97, 0.1)])
+    label = np.arange(102) < 4
+    # Two of four lenses score above 0.75; one of 98 negatives does: (1 + 1/2) / 99.
+    expected = purity(0.5, 1.5 / 99, 1e-3)
+    assert purity_at_completeness(score, label, 1e-3) == pytest.approx(expected)
+
+
+def test_no_false_positive_is_not_perfect_purity():
+    score, label = np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, True, False, False])
+    assert purity_at_completeness(score, label, 1e-3) < 0.01
+    assert math.isnan(purity_at_completeness(score[:2], label[:2], 1e-3))

@@ -4,15 +4,19 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
+from lensmill.evaluation.examples import ROWS as PICTURES
+from lensmill.evaluation.examples import save_examples
 from lensmill.evaluation.pictures import strip
-from lensmill.evaluation.report import report
+from lensmill.evaluation.report import report, table_one_of
 
 HOSTILE = "<script>alert(1)</script>' onfocus='alert(2)"
 ROWS = [
@@ -172,3 +176,69 @@ def test_a_broken_file_is_named(tmp_path, name):
     (tmp_path / name).write_text("rubbish")
     with pytest.raises(ValueError, match=name):
         report(tmp_path)
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    """An evaluation of 40 systems, with limits of half of them and pictures of five."""
+    generator = np.random.default_rng(1)
+    names = ("theta_E", "e1", "e2")
+    columns = {"index": np.arange(40), "is_lens": np.arange(40) % 2 == 0}
+    columns |= {name: generator.uniform(0.05, 0.3, 40) for name in names}
+    for end in ("predicted", "from_truth"):
+        columns |= {f"{name}_{end}": columns[name] + 0.01 for name in names}
+    columns["display_psnr_denoised"] = np.full(40, 45.0)
+    pq.write_table(pa.table(columns), tmp_path / "evaluation.parquet")
+    limits = {"index": np.arange(30, 50), "display_psnr_denoised_limit": np.full(20, 47.5)}
+    pq.write_table(pa.table(limits), tmp_path / "limits.parquet")
+    pictures = {name: generator.integers(0, 255, (5, 30, 41, 3), np.uint8) for name in PICTURES}
+    examples = {**pictures, "is_lens": np.arange(5) < 3, "theta_E": np.ones(5)}
+    save_examples(tmp_path, examples)
+    ranges = {"theta_E": [0.0, 0.4], "q": [0.2, 1.0], "phi": [0.0, 3.14]}
+    summary = {
+        "display_psnr_denoised_mean": {"value": 45.0, "error": 0.1, "n": 40},
+        "mae_chained": {"value": None, "error": None, "n": 0},
+        "strata": {"source_snr": []},
+        "provenance": {"target_ranges": ranges, "settings": {"split": "test"}},
+    }
+    (tmp_path / "evaluation.json").write_text(json.dumps(summary))
+    return tmp_path
+
+
+def test_the_papers_table_is_on_the_page_and_in_the_terminal(evaluation):
+    words = Elements(page_of(evaluation)).words
+    expected = ["47.15", "45.00", "0.10", "40", "47.50", "−2.50"]
+    assert words[words.index("(c) denoised against clean, dB") :][1:7] == expected
+    assert words[words.index("(d) MAE, chained") :][1:4] == ["0.06", "–", "–"]
+    lines = table_one_of(evaluation).splitlines()
+    (line,) = (line for line in lines if line.startswith("(c) denoised against clean"))
+    assert line.split()[-6:] == expected
+    assert len(lines) == 1 + 14
+
+
+def test_figures_lie_beside_the_page_and_in_it(evaluation):
+    page = Elements(page_of(evaluation))
+    assert len(page.attributes("img")) == 2
+    with Image.open(evaluation / "figure2.png") as two:
+        assert two.width > 5 * 150
+    with Image.open(evaluation / "figure3.png") as three:
+        assert three.size == (900, 600)  # from truth and chained, of one split
+
+
+def test_an_evaluation_of_the_training_split_joins_figure_three(evaluation):
+    (evaluation / "train").mkdir()
+    shutil.copy(evaluation / "evaluation.parquet", evaluation / "train")
+    page_of(evaluation)
+    with Image.open(evaluation / "figure3.png") as three:
+        assert three.size == (900, 1200)
+
+
+def test_a_survey_run_has_no_table_one(run):
+    assert table_one_of(run) == ""
+
+
+@pytest.mark.parametrize("name", ["examples.npz", "limits.parquet"])
+def test_a_broken_part_of_an_evaluation_is_named(evaluation, name):
+    (evaluation / name).write_text("rubbish")
+    with pytest.raises(ValueError, match=name):
+        report(evaluation)

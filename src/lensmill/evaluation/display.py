@@ -42,7 +42,11 @@ def display(image: Image, noisy: Image) -> Image:
 
 def display_psnr(image: Image, truth: Image, noisy: Image) -> Float[Tensor, " batch"]:
     """PSNR in dB of pictures: 10 log10(D²/MSE), D = max(truth) − min(truth); inf if perfect."""
-    picture, expected = display(image, noisy), display(truth, noisy)
+    return picture_psnr(display(image, noisy), display(truth, noisy))
+
+
+def picture_psnr(picture: Image, expected: Image) -> Float[Tensor, " batch"]:
+    """`display_psnr` of pictures that were made already."""
     flat = expected.flatten(1)
     span = flat.amax(1) - flat.amin(1)
     return 10 * torch.log10(span**2 / (picture - expected).square().mean((1, 2, 3)))

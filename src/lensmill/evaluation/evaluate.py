@@ -10,18 +10,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from lensmill.evaluation.examples import chosen, save_examples
+from lensmill.evaluation.modules import Modules
+from lensmill.evaluation.strata import strata
 from lensmill.evaluation.summary import summarise
 from lensmill.evaluation.table import Column, joined, rows
+from lensmill.evaluation.targets import Ranges, target_ranges
 from lensmill.provenance import digest, file_digest, provenance
-from lensmill.quantities import NOISY
+from lensmill.quantities import Batch
 from lensmill.simulation.shards import FIRST_INDEX, Split
-from lensmill.stages.pipeline import Pipeline
 from lensmill.training.build import build_survey
-from lensmill.training.checkpoint import load_stage
 from lensmill.training.loader import Loader
 from lensmill.training.recipe import Recipe
-
-STAGES = ("denoise", "deblend", "classify", "regress")
 
 Report = Callable[[float, str], None]
 """(share done, a line to show)."""
@@ -41,54 +41,70 @@ def evaluate(
 ) -> dict[str, Any]:
     """Run the stages in `weights` on `count` systems of `split`; returns the summary.
 
-    Writes evaluation.parquet (one row per system, see `table.rows`) and evaluation.json into
-    `out`. The first `baseline` systems also get the classical fit. Everything in float32.
+    The stages run in a row, and each by itself on the true images (see `modules.Modules`; the
+    summary's `given` says what each was given). Writes evaluation.parquet (one row per system, see
+    `table.rows`), evaluation.json and examples.npz (pictures of a few) into `out`. The first
+    `baseline` systems also get the classical fit. Everything in float32.
     ValueError where weights are missing or their bands are not the survey's.
     """
-    pipeline = _load(weights).to(device)
+    if split not in FIRST_INDEX:
+        raise ValueError(f"no split {split!r}; choices: {', '.join(FIRST_INDEX)}")
+    modules = Modules.load(weights, device)
     loader = Loader.of(recipe.simulation, batch, split, device)
-    if pipeline.bands != loader.bands:
-        raise ValueError(f"{weights} works on {pipeline.bands}, the recipe gives {loader.bands}")
+    if modules.bands != loader.bands:
+        raise ValueError(f"{weights} works on {modules.bands}, the recipe gives {loader.bands}")
+    ranges = target_ranges(loader.simulator, loader.seed)
     steps = math.ceil(count / batch)
     parts: list[dict[str, Column]] = []
+    examples: dict[str, Column] = {}
     for step in range(steps):
+        truth, predicted = _predicted(modules, loader, step, device)
+        examples = examples or chosen(truth, predicted)
+        first = FIRST_INDEX[split] + step * batch
+        index = torch.arange(first, first + batch)
         left = max(0, baseline - step * batch)
-        parts.append(_rows(pipeline, loader, step, left, recipe, device))
+        parts.append(rows(index, truth, predicted, left, build_survey(recipe.simulation)))
         report((step + 1) / steps, f"{min((step + 1) * batch, count)} of {count} systems")
     table = {name: column[:count] for name, column in joined(parts).items()}
     settings = {"count": count, "split": split, "batch": batch, "baseline": baseline}
-    summary = {**summarise(table), "provenance": _provenance(weights, recipe, settings, device)}
+    summary = {
+        **summarise(table, ranges),
+        "strata": strata(table, ranges),
+        "given": modules.given,
+        "provenance": _provenance(weights, modules, recipe, settings, ranges, device),
+    }
     _write(out, table, summary)
+    save_examples(out, examples)
     return summary
 
 
-@torch.no_grad()
-def _rows(
-    pipeline: Pipeline, loader: Loader, step: int, baseline: int, recipe: Recipe, device: str
-) -> dict[str, Column]:
-    """The rows of batch `step`, made on the CPU from what the device predicted."""
+def _predicted(
+    modules: Modules, loader: Loader, step: int, device: str
+) -> tuple[Batch, dict[str, Batch]]:
+    """Batch `step` and what was predicted of it, back on the CPU."""
     truth = loader(step, device)
-    predicted = pipeline.predict(truth)
-    truth, predicted = ({k: v.cpu() for k, v in each.items()} for each in (truth, predicted))
-    first = FIRST_INDEX[loader.split] + step * loader.batch
-    index = torch.arange(first, first + loader.batch)
-    return rows(index, truth, predicted, baseline, build_survey(recipe.simulation))
+    predicted = modules.predict(truth)
+    return _on_cpu(truth), {way: _on_cpu(batch) for way, batch in predicted.items()}
 
 
-def _load(weights: Path) -> Pipeline:
-    """The four stages in a row, from `noisy`."""
-    stages = [load_stage(weights / f"{name}.safetensors") for name in STAGES]
-    return Pipeline(stages, given=(NOISY,)).eval()
+def _on_cpu(batch: Batch) -> Batch:
+    return {name: value.cpu() for name, value in batch.items()}
 
 
 def _provenance(
-    weights: Path, recipe: Recipe, settings: dict[str, Any], device: str
+    weights: Path,
+    modules: Modules,
+    recipe: Recipe,
+    settings: dict[str, Any],
+    ranges: Ranges,
+    device: str,
 ) -> dict[str, Any]:
     return provenance(
-        weights={name: file_digest(weights / f"{name}.safetensors") for name in STAGES},
+        weights={name: file_digest(weights / f"{name}.safetensors") for name in modules.files},
         recipe=recipe.model_dump(mode="json"),
         recipe_digest=digest(recipe.model_dump_json().encode()),
         settings=settings,
+        target_ranges=dict(ranges),
         device=device,
     )
 

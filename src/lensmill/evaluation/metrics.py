@@ -95,3 +95,21 @@ def purity(tpr: float, fpr: float, prevalence: float) -> float:
     """
     right, wrong = prevalence * tpr, (1 - prevalence) * fpr
     return right / (right + wrong) if right + wrong > 0 else float("nan")
+
+
+def purity_at_completeness(
+    score: Scores, label: Labels, prevalence: float, completeness: float = 0.5
+) -> float:
+    """Purity, on a sky with that share of lenses, of a selection that keeps half of them.
+
+    k false positives among n negatives count as a rate of (k + 1/2)/(n + 1), the mean of
+    Jeffreys' posterior: none among two thousand does not mean none on the sky. Where k = 0 the
+    figure is a lower bound that n sets. NaN without both classes.
+    """
+    positive, negative = score[label], score[~label]
+    if len(positive) == 0 or len(negative) == 0:
+        return float("nan")
+    threshold = np.quantile(positive, 1 - completeness)
+    tpr = float((positive >= threshold).mean())
+    fpr = float((negative >= threshold).sum() + 0.5) / (len(negative) + 1)
+    return purity(tpr, fpr, prevalence)

@@ -1,18 +1,18 @@
 """Report: the page of a survey run or of an evaluation, one file that needs nothing else."""
 
-import json
-import math
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from lensmill.evaluation.evaluation_page import drawn, evaluation_page
+from lensmill.evaluation.files import EVALUATION, Evaluation, read_json, read_parquet
 from lensmill.evaluation.gallery import controls, failures, gallery, legend
-from lensmill.evaluation.page import details, document, facts, heading, save, table, text
+from lensmill.evaluation.page import details, document, facts, heading, save, text
+from lensmill.evaluation.table_one import aligned, table_one
 
-CATALOGUE, EVALUATION = "catalogue.parquet", "evaluation.json"
+CATALOGUE = "catalogue.parquet"
 LIKELY = 0.5
 """p_lens above which the summary counts an object as a likely lens."""
 
@@ -20,20 +20,39 @@ LIKELY = 0.5
 def report(run: Path, out: Path | None = None, limit: int = 500) -> Path:
     """Write the page of the folder `run`; returns its path (`run`/report.html by default).
 
-    Of a survey run, the `limit` objects likeliest to be lenses are shown. ValueError where `run`
-    holds neither a catalogue nor an evaluation.
+    Of a survey run, the `limit` objects likeliest to be lenses are shown. Of an evaluation,
+    figure2.png and figure3.png are written beside the page; where `run` holds an evaluation of the
+    training split in its folder train, Figure 3 shows that too. ValueError where `run` holds
+    neither a catalogue nor an evaluation.
     """
     out = run / "report.html" if out is None else out
     if (run / EVALUATION).is_file():
-        return save(out, _evaluation_page(run))
+        return _evaluation(run, out)
     if (run / CATALOGUE).is_file():
         return save(out, _run_page(run, limit))
     raise ValueError(f"{run} holds no {CATALOGUE} of a run and no {EVALUATION} of an evaluation")
 
 
+def table_one_of(run: Path) -> str:
+    """The paper's Table 1 with ours beside it, as lines; empty where `run` is no evaluation."""
+    if not (run / EVALUATION).is_file():
+        return ""
+    evaluation = Evaluation.read(run)
+    return aligned(table_one(evaluation.summary, evaluation.table, evaluation.limits))
+
+
+def _evaluation(run: Path, out: Path) -> Path:
+    evaluation = Evaluation.read(run)
+    pictures = drawn(evaluation)
+    page = save(out, evaluation_page(run.resolve().name, evaluation, pictures))
+    for name, picture in pictures.items():
+        picture.save(out.with_name(f"{name}.png"))
+    return page
+
+
 def _run_page(run: Path, limit: int) -> str:
-    settings = _json(run / "run.json") if (run / "run.json").is_file() else {}
-    good, failed = _split(_catalogue(run / CATALOGUE))
+    settings = read_json(run / "run.json") if (run / "run.json").is_file() else {}
+    good, failed = _split(read_parquet(run / CATALOGUE))
     shown = good.slice(0, limit).to_pylist()
     name = run.resolve().name
     body = [
@@ -47,44 +66,6 @@ def _run_page(run: Path, limit: int) -> str:
         details("Settings and provenance", settings),
     ]
     return document(f"{name} – lensmill", "\n".join(body))
-
-
-def _evaluation_page(run: Path) -> str:
-    summary = _json(run / EVALUATION)
-    provenance = summary.get("provenance", {})
-    figures = {
-        name: each for name, each in summary.items() if isinstance(each, dict) and "value" in each
-    }
-    name = run.resolve().name
-    rows = [
-        (name.replace("_", " "), _figure(each.get("value")), _error(each), each.get("n", ""))
-        for name, each in figures.items()
-    ]
-    body = [
-        heading(name, "evaluation on simulated systems", provenance),
-        "<p class='dim'>Errors are bootstrap standard errors; n is the number of systems. Image "
-        "errors are root mean squares in units of sky noise.</p>",
-        table(("figure", "value", "± error", "n"), rows),
-        details("Settings and provenance", provenance),
-    ]
-    return document(f"{name} – lensmill", "\n".join(body))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds no JSON object")
-    return content
-
-
-def _catalogue(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is not Parquet: {error}") from None
 
 
 def _split(catalogue: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -139,12 +120,3 @@ def _failed_section(failed: pa.Table, limit: int) -> str:
         f"<section><h2>Failed: {failed.num_rows:,}</h2><ul class='reasons'>{reasons}</ul>"
         f"{failures(failed.slice(0, limit).to_pylist())}</section>"
     )
-
-
-def _figure(value: Any) -> str:
-    return "–" if value is None else f"{value:.4g}"
-
-
-def _error(figure: dict[str, Any]) -> str:
-    error = figure.get("error")
-    return "–" if error is None or not math.isfinite(error) else f"{error:.2g}"

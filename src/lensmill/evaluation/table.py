@@ -11,12 +11,17 @@ from torch import Tensor
 
 from lensmill.evaluation.baseline import fit_galaxy
 from lensmill.evaluation.calibration import pit
-from lensmill.evaluation.display import BANDS, calibrated, display_psnr
+from lensmill.evaluation.counter_images import counter_image, flux_ratio, footprint
+from lensmill.evaluation.display import BANDS, calibrated, display, picture_psnr
 from lensmill.evaluation.metrics import correlation, error_rms, linear_psnr
+from lensmill.evaluation.modules import WAYS
+from lensmill.evaluation.posterior_checks import check, sharpness
 from lensmill.physics.surveys import Survey
 from lensmill.quantities import Batch
 from lensmill.simulation.shards import IMAGES
+from lensmill.simulation.simulator import source_snr
 from lensmill.stages.posterior import PARAMETERS, Mixture
+from lensmill.stages.regress import true_parameters
 
 Column = NDArray[Any]
 Table = Mapping[str, Column]
@@ -24,22 +29,31 @@ Table = Mapping[str, Column]
 
 
 def rows(
-    index: Int[Tensor, " batch"], truth: Batch, predicted: Batch, baseline: int, survey: Survey
+    index: Int[Tensor, " batch"],
+    truth: Batch,
+    predicted: Mapping[str, Batch],
+    baseline: int,
+    survey: Survey,
 ) -> dict[str, Column]:
     """The columns of a batch; `baseline` of its examples get the classical fit, others NaN.
 
-    index, is_lens, kind (see `scene.KINDS`), source_snr, theta_E, e1, e2 are the truth. theta_E in
-    arcsec; psnr_* in dB and linear, display_psnr_* in the paper's pictures (three bands only);
-    source_error_* in sky sigmas, source_correlation_* Pearson's, of an image against the true
-    source. relative_exposure is against the survey's own.
+    predicted: what each of `modules.WAYS` came to. A column of the chain says what it is of, one of
+    the others ends in _from_truth or _from_noisy. index, is_lens, kind (see `scene.KINDS`),
+    source_snr, theta_E, e1, e2 are the truth. theta_E in arcsec; psnr_* in dB and linear,
+    display_psnr_* in the paper's pictures (three bands only); source_error_* in sky sigmas,
+    source_correlation_* Pearson's, of an image against the true source; *_flux_ratio_* of a
+    deblended image over the true source. relative_exposure is against the survey's own.
     """
+    chained = predicted["chained"]
     columns = {
         "index": index,
         "is_lens": truth["is_lens"] > 0.5,
         **{name: truth[name] for name in ("kind", "source_snr", "theta_E", "e1", "e2")},
-        **_predictions(truth, predicted),
+        **_predictions(predicted),
+        **_posterior(truth, chained, int(index[0])),
         **_images(truth, predicted, baseline),
         **_pictures(truth, predicted),
+        **_fluxes(truth, predicted),
         **_conditions(truth, survey),
     }
     return {name: column.cpu().numpy() for name, column in columns.items()}
@@ -50,49 +64,111 @@ def joined(parts: list[dict[str, Column]]) -> dict[str, Column]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _predictions(truth: Batch, predicted: Batch) -> dict[str, Tensor]:
-    """p_lens, (θ_E, e1, e2), quantiles of θ_E, and PITs (NaN of what is no lens)."""
-    lens = truth["is_lens"] > 0.5
-    below = torch.from_numpy(pit(predicted, truth)).to(lens.device)
-    below = torch.where(lens[:, None], below, torch.nan)
+def claimed(name: str, way: str) -> str:
+    """The column of what a way claims for p_lens, theta_E, e1 or e2."""
+    if way != "chained":
+        return f"{name}_{way}"
+    return name if name == "p_lens" else f"{name}_predicted"
+
+
+def _predictions(predicted: Mapping[str, Batch]) -> dict[str, Tensor]:
+    """p_lens and (θ_E, e1, e2), as far as each way has them."""
+    return {
+        claimed(name, way): predicted[way][name]
+        for way in WAYS
+        for name in ("p_lens", "theta_E", "e1", "e2")
+        if name in predicted[way]
+    }
+
+
+def _posterior(truth: Batch, predicted: Batch, seed: int) -> dict[str, Tensor]:
+    """Quantiles and widths of the chain's posterior; its checks, NaN of what is no lens.
+
+    theta_E_sigma: half of the central 68 %, arcsec; e1_sigma, e2_sigma: standard deviations.
+    """
     mixture = Mixture.of(predicted)
     levels = {16: 0.16, 50: 0.5, 84: 0.84}
+    quantile = {key: mixture.quantile(p)[:, 0].exp() for key, p in levels.items()}
+    width = sharpness(mixture)
     return {
-        "p_lens": predicted["p_lens"],
-        **{f"{name}_predicted": predicted[name] for name in ("theta_E", "e1", "e2")},
-        **{f"theta_E_{key}": mixture.quantile(p)[:, 0].exp() for key, p in levels.items()},
-        **{f"{name}_pit": column for name, column in zip(PARAMETERS, below.T, strict=True)},
+        **{f"theta_E_{key}": column for key, column in quantile.items()},
+        "theta_E_sigma": 0.5 * (quantile[84] - quantile[16]),
+        "e1_sigma": width[:, 1],
+        "e2_sigma": width[:, 2],
+        **_checks(truth, predicted, seed),
     }
 
 
-def _images(truth: Batch, predicted: Batch, baseline: int) -> dict[str, Tensor]:
+def _checks(truth: Batch, predicted: Batch, seed: int) -> dict[str, Tensor]:
+    """PITs and ranks of each parameter, TARP's share of all together."""
+    lens = truth["is_lens"] > 0.5
+    found = check(Mixture.of(predicted), true_parameters(truth), seed)
+    columns = {"pit": torch.from_numpy(pit(predicted, truth)), "rank": found["rank"].double()}
+    each = {
+        f"{name}_{kind}": column
+        for kind, values in columns.items()
+        for name, column in zip(PARAMETERS, values.T, strict=True)
+    }
+    return {k: torch.where(lens, v, torch.nan) for k, v in {**each, "tarp": found["tarp"]}.items()}
+
+
+def _images(truth: Batch, predicted: Mapping[str, Batch], baseline: int) -> dict[str, Tensor]:
     """Errors of the images that claim to be clean, and of those that claim to be the source."""
-    sigma, source = truth["sky_sigma"], truth["source"]
+    sigma, source, chained = truth["sky_sigma"], truth["source"], predicted["chained"]
     columns = {
         "psnr_noisy": linear_psnr(truth["noisy"], truth["clean"], sigma),
-        "psnr_denoised": linear_psnr(predicted["clean"], truth["clean"], sigma),
-        "psnr_source": linear_psnr(predicted["source"], source, sigma),
+        "psnr_denoised": linear_psnr(chained["clean"], truth["clean"], sigma),
+        "psnr_source": linear_psnr(chained["source"], source, sigma),
+        "psnr_source_from_truth": linear_psnr(predicted["from_truth"]["source"], source, sigma),
     }
-    for name, image in _claims(truth, predicted, baseline).items():
+    for name, image in _claims(truth, chained, baseline).items():
         columns[f"source_error_{name}"] = error_rms(image, source, sigma)
         columns[f"source_correlation_{name}"] = correlation(image, source, sigma)
     return columns
 
 
-def _pictures(truth: Batch, predicted: Batch) -> dict[str, Tensor]:
+def _pictures(truth: Batch, predicted: Mapping[str, Batch]) -> dict[str, Tensor]:
     """PSNRs of the paper's Table 1: of noisy, denoised and clean images, and of the source."""
     if truth["noisy"].shape[1] != BANDS:
         return {}
-    noisy, clean, source, denoised, chained = (
+    chained = predicted["chained"]
+    claims = (chained["clean"], chained["source"], predicted["from_truth"]["source"])
+    images = [
         calibrated(image, truth["zero_point"])
-        for image in (*(truth[n] for n in IMAGES), predicted["clean"], predicted["source"])
+        for image in (*(truth[name] for name in IMAGES), *claims)
+    ]
+    noisy, clean, source, denoised, deblended, from_truth = (
+        display(image, images[0]) for image in images
     )
     return {
-        "display_psnr_noisy": display_psnr(noisy, clean, noisy),
-        "display_psnr_denoised": display_psnr(denoised, clean, noisy),
-        "display_psnr_clean_vs_source": display_psnr(clean, source, noisy),
-        "display_psnr_source_chained": display_psnr(chained, source, noisy),
+        "display_psnr_noisy": picture_psnr(noisy, clean),
+        "display_psnr_denoised": picture_psnr(denoised, clean),
+        "display_psnr_clean_vs_source": picture_psnr(clean, source),
+        "display_psnr_denoised_vs_source": picture_psnr(denoised, source),
+        "display_psnr_source_chained": picture_psnr(deblended, source),
+        "display_psnr_source_from_truth": picture_psnr(from_truth, source),
     }
+
+
+def _fluxes(truth: Batch, predicted: Mapping[str, Batch]) -> dict[str, Tensor]:
+    """S/N of each lens' counter-image (NaN where there is none), and which flux is left of it.
+
+    Beside it the flux of the whole source image, where that is brighter than a tenth of its peak.
+    """
+    source, sigma = truth["source"], truth["sky_sigma"]
+    counter = counter_image(
+        source, sigma, truth["theta_E"], truth["psf_fwhm"].mean(1), truth["pixel_scale"]
+    )
+    exists = counter.exists & (truth["is_lens"] > 0.5)
+    snr = source_snr(truth["clean"], source * counter.region[:, None], sigma)
+    columns = {"counter_image_snr": torch.where(exists, snr, torch.nan)}
+    whole = footprint(source, sigma)
+    for way in ("chained", "from_truth"):
+        image = predicted[way]["source"]
+        ratio = flux_ratio(image, source, sigma, counter.region)
+        columns[f"counter_image_flux_ratio_{way}"] = torch.where(exists, ratio, torch.nan)
+        columns[f"source_flux_ratio_{way}"] = flux_ratio(image, source, sigma, whole)
+    return columns
 
 
 def _claims(truth: Batch, predicted: Batch, baseline: int) -> dict[str, Tensor]:

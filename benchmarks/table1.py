@@ -1,0 +1,100 @@
+"""Table 1 of Madireddy et al. 2019: every row, measured on held-out systems of a recipe.
+
+    python benchmarks/table1.py WEIGHTS RECIPE [COUNT] [--out FOLDER] [--limits LIMITS.parquet]
+
+Evaluates the weights on COUNT systems (2000) of the test split and a quarter as many of the
+training split (for Figure 3), makes the report with the figures in FOLDER (table1), and writes
+benchmarks/results/table1.json. Limits are those of the same systems, as the limits verb writes
+them; without them there is no sigma_over_limit_theta_e. On a GPU, if torch sees one.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lensmill.evaluation.evaluate import evaluate
+from lensmill.evaluation.files import LIMITS, TRAIN, Evaluation
+from lensmill.evaluation.report import report, table_one_of
+from lensmill.evaluation.summary import figure, median
+from lensmill.evaluation.table_one import shared
+from lensmill.training.recipe import read_recipe
+
+RESULTS = Path(__file__).parent / "results" / "table1.json"
+KEYS = {
+    "noisy_display_psnr": "display_psnr_noisy_mean",
+    "denoised_display_psnr": "display_psnr_denoised_mean",
+    "clean_vs_source_display_psnr": "display_psnr_clean_vs_source_mean",
+    "deblended_from_truth_display_psnr": "display_psnr_source_from_truth_mean",
+    "deblended_chained_display_psnr": "display_psnr_source_chained_mean",
+    "accuracy_chained": "accuracy",
+    "accuracy_from_truth": "accuracy_from_truth",
+    "mae_chained": "mae_chained",
+    "mae_from_truth": "mae_from_truth",
+    "coverage68_theta_e": "theta_E_coverage68",
+    "coverage68_e1": "e1_coverage68",
+    "coverage68_e2": "e2_coverage68",
+    "counter_images_kept": "counter_images_kept_chained",
+}
+"""Ours, and the figure of the evaluation that it is."""
+
+
+def result(evaluation: Evaluation, command: str) -> dict[str, Any]:
+    """The figures as {value, error, n}, and where they came from."""
+    summary = evaluation.summary
+    known = {key: summary[name] for key, name in KEYS.items()}
+    provenance = summary["provenance"]
+    return {
+        **known,
+        **over_limit(evaluation),
+        "commit": provenance["commit"],
+        "weights": provenance["weights"],
+        "recipe_digest": provenance["recipe_digest"],
+        "target_ranges": provenance["target_ranges"],
+        "time": provenance["time"],
+        "command": command,
+    }
+
+
+def over_limit(evaluation: Evaluation) -> dict[str, Any]:
+    """Median over lenses of the posterior's σ of ln θ_E (half of its 68 %) over the least σ."""
+    if evaluation.table is None or evaluation.limits is None:
+        return {}
+    chain, best = shared(evaluation.table, evaluation.limits)
+    sigma = 0.5 * np.log(chain["theta_E_84"] / chain["theta_E_16"])
+    ratio = (sigma / best["sigma_ln_theta_E_limit"])[chain["is_lens"]]
+    return {"sigma_over_limit_theta_e": vars(figure(median, ratio[np.isfinite(ratio)]))}
+
+
+def main() -> None:
+    """Evaluate, report, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("count", type=int, nargs="?", default=2000)
+    parser.add_argument("--out", type=Path, default=Path("table1"))
+    parser.add_argument("--limits", type=Path)
+    given = parser.parse_args()
+    recipe = read_recipe(given.recipe)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    evaluate(given.weights, recipe, given.out, count=given.count, baseline=0, device=device)
+    train = given.out / TRAIN
+    few = max(1, given.count // 4)
+    evaluate(given.weights, recipe, train, count=few, baseline=0, split="train", device=device)
+    if given.limits and given.limits != given.out / LIMITS:
+        shutil.copy(given.limits, given.out / LIMITS)
+    report(given.out)
+    print(table_one_of(given.out))
+    command = " ".join(["python benchmarks/table1.py", *sys.argv[1:]])
+    found = result(Evaluation.read(given.out), command)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Modules: the stages of a weights folder, in a row and each by itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lensmill.quantities import CLEAN, NOISY, SOURCE, Batch, Quantity
+from lensmill.stages.base import Stage
+from lensmill.stages.pipeline import Pipeline
+from lensmill.training.checkpoint import load_stage
+
+STAGES = ("denoise", "deblend", "classify", "regress")
+DIRECT = ("classify_noisy", "regress_noisy")
+"""Optional: the paper's baselines, straight from the observed image."""
+WAYS = ("chained", "from_truth", "from_noisy")
+"""Whose output each module is given: the module before it, the simulator, or none."""
+
+
+@dataclass(frozen=True)
+class Modules:
+    """What a weights folder can be asked, way by way.
+
+    chained: the four stages in a row, given `noisy`.
+    from_truth: deblend, classify and regress, each by itself and given the true images of all
+    that it reads: deblend `clean`, classify and regress `source`, and whoever reads `noisy` beside
+    them that too. They are the same weights, whatever they were trained on.
+    from_noisy: the direct baselines, given `noisy` alone; as many as there are.
+    """
+
+    chained: Pipeline
+    from_truth: Mapping[str, Pipeline]
+    from_noisy: Mapping[str, Pipeline]
+
+    @classmethod
+    def load(cls, weights: Path, device: torch.device | str = "cpu") -> "Modules":
+        """The modules in a folder; ValueError where one of the four is missing."""
+        stages = {name: load_stage(weights / f"{name}.safetensors").to(device) for name in STAGES}
+        there = [name for name in DIRECT if (weights / f"{name}.safetensors").is_file()]
+        direct = {name: load_stage(weights / f"{name}.safetensors").to(device) for name in there}
+        return cls(
+            Pipeline(list(stages.values()), given=(NOISY,)).eval(),
+            {name: Pipeline([stages[name]], given=truth_for(stages[name])) for name in STAGES[1:]},
+            {name: Pipeline([stage], given=(NOISY,)) for name, stage in direct.items()},
+        )
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands that the chain works on."""
+        return self.chained.bands
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the weights in use."""
+        return (*STAGES, *self.from_noisy)
+
+    @property
+    def given(self) -> dict[str, list[str]]:
+        """Which images of the simulator each pipeline is given."""
+        pipelines = {
+            "chained": self.chained,
+            **{f"{name}_from_truth": each for name, each in self.from_truth.items()},
+            **self.from_noisy,
+        }
+        return {name: [image.name for image in _images(p)] for name, p in pipelines.items()}
+
+    @torch.no_grad()
+    def predict(self, truth: Batch) -> dict[str, Batch]:
+        """What is predicted, for each of `WAYS`."""
+        return {
+            "chained": self.chained.predict(truth),
+            "from_truth": _written(self.from_truth, truth),
+            "from_noisy": _written(self.from_noisy, truth),
+        }
+
+
+def truth_for(stage: Stage) -> tuple[Quantity, ...]:
+    """The images that a stage reads, which the simulator has too."""
+    return tuple(image for image in (NOISY, CLEAN, SOURCE) if image in stage.reads)
+
+
+def _images(pipeline: Pipeline) -> list[Quantity]:
+    return [image for image in (NOISY, CLEAN, SOURCE) if image in pipeline.given]
+
+
+def _written(pipelines: Mapping[str, Pipeline], truth: Batch) -> Batch:
+    """What the pipelines write of their own; what they were given is left out."""
+    state: dict[str, torch.Tensor] = {}
+    for pipeline in pipelines.values():
+        predicted = pipeline.predict(truth)
+        given = {quantity.name for quantity in pipeline.given}
+        state |= {name: value for name, value in predicted.items() if name not in given}
+    return state

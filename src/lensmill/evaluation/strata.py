@@ -1,0 +1,53 @@
+"""Strata: figures of lenses by the S/N of their source, and by θ_E in units of the seeing."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from lensmill.evaluation.calibration import coverage
+from lensmill.evaluation.summary import Array, Figure, figure, mean, median, scaled, share
+from lensmill.evaluation.table import Table
+from lensmill.evaluation.targets import Ranges
+
+EDGES = {
+    "source_snr": (0.0, 10.0, 20.0, 50.0, np.inf),
+    "theta_E_over_fwhm": (0.0, 0.5, 1.0, 1.5, 2.0, np.inf),
+}
+
+
+def strata(table: Table, ranges: Ranges) -> dict[str, list[dict[str, Any]]]:
+    """For each name in `EDGES`, the chain's figures of lenses from one edge to the next.
+
+    ranges: of the targets in training, as for `summarise`.
+    """
+    mae = scaled(table, "chained", ranges).mean(1)
+    over_fwhm = table["theta_E"] / table["psf_fwhm"]
+    values = {"source_snr": table["source_snr"], "theta_E_over_fwhm": over_fwhm}
+    return {name: list(_bins(table, mae, name, value)) for name, value in values.items()}
+
+
+def _bins(table: Table, mae: Array, name: str, value: Array) -> Iterator[dict[str, Any]]:
+    for low, high in pairwise(EDGES[name]):
+        rows = table["is_lens"] & (value >= low) & (value < high)
+        figures = _figures(table, mae, rows)
+        yield {"from": low, "to": high, **{key: asdict(each) for key, each in figures.items()}}
+
+
+def _figures(table: Table, mae: Array, rows: Array) -> dict[str, Figure]:
+    """`completeness`: the share of lenses with p_lens > 0.5."""
+    with np.errstate(divide="ignore"):
+        error = np.abs(table["theta_E_50"][rows] / table["theta_E"][rows] - 1)
+    return {
+        "completeness": figure(share, table["p_lens"][rows] > 0.5),
+        "theta_E_relative_error_median": figure(median, error),
+        "theta_E_coverage68": figure(_coverage68, table["ln_theta_E_pit"][rows]),
+        "theta_E_sigma_median": figure(median, table["theta_E_sigma"][rows]),
+        "mae": figure(mean, mae[rows]),
+    }
+
+
+def _coverage68(pit: Array) -> float:
+    return coverage(pit, 0.68)
