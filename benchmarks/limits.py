@@ -48,45 +48,45 @@ class Fits:
 
 
 def fits(
-    scene: Scene, telescope: Telescope, prior: Prior, noise: Tensor, centre: Tensor
+    scene: Scene,
+    telescope: Telescope,
+    prior: Prior,
+    noise: Float[Tensor, "realisation band y x"],
+    centre: Float[Tensor, "realisation direction"],
+    steps: int = STEPS,
 ) -> Fits:
     """Maximum a posteriori by Gauss–Newton, from the truth on.
 
-    scene, telescope: as many times the same system as there are realisations. noise, centre:
-    standard normals, of the image and of the prior's centre about the truth, which is like drawing
-    the truth about the centre.
+    scene, telescope: the same system once for each realisation. noise, centre: standard normals, of
+    the image and of the prior's centre about the truth, which is like drawing the truth about the
+    prior's centre.
     """
-    truth, source = telescope.images(scene)
-    variance = telescope.variance(truth)
-    observed = observe(truth, telescope.conditions.sky_sigma, noise)
-    start = values_of(scene)
-    moved = torch.zeros_like(centre)
-    for _ in range(STEPS):
-        now = _moved(scene, start, prior, moved)
-        clean, _ = telescope.images(now)
-        bound = Bound.of(jacobian(now, telescope, prior.free), variance, prior)
-        # moved and centre count the prior's standard deviations: θ = θ₀ + L · moved
-        pull = torch.einsum("rdbyx,rbyx->rd", bound.clean, (observed - clean) / variance)
+    truth = telescope.images(scene)
+    variance, start = telescope.variance(truth[0]), values_of(scene)
+    observed = observe(truth[0], telescope.conditions.sky_sigma, noise)
+    now, moved = scene, torch.zeros_like(centre)
+    bound = least = Bound.of(jacobian(now, telescope, prior.free), variance, prior)
+    for step in range(steps):
+        if step:
+            bound = Bound.of(jacobian(now, telescope, prior.free), variance, prior)
+        residual = (observed - telescope.images(now)[0]) / variance
+        pull = torch.einsum("rdbyx,rbyx->rd", bound.clean, residual)
         pull = pull + torch.einsum("rzd,rz->rd", bound.whitened, centre - moved)
         moved = moved + torch.einsum("rzd,rd->rz", bound.whitened, pull)
-    least = Bound.of(jacobian(scene, telescope, prior.free), variance, prior)
-    now = _moved(scene, start, prior, moved)
-    found = telescope.images(now)
+        now = scene_of(start.index_add(1, prior.free, moved @ prior.root.mT), scene)
     off = (values_of(now) - start)[:, prior.free] / least.sigma()
-    sky = telescope.conditions.sky_sigma[..., None, None]
-    clean_error, source_error = (
+    found, sky = telescope.images(now), telescope.conditions.sky_sigma[..., None, None]
+    clean, source = (
         ((image - true) / sky).square().mean((1, 2, 3))
         / (root / sky[:, None]).square().sum(1).mean((1, 2, 3))
-        for image, true, root in zip(found, (truth, source), (least.clean, least.source), strict=True)
+        for image, true, root in zip(found, truth, (least.clean, least.source), strict=True)
     )
-    return Fits(off[:, :3], clean_error, source_error)
+    return Fits(off[:, :3], clean, source)
 
 
-def _moved(scene: Scene, start: Tensor, prior: Prior, moved: Tensor) -> Scene:
-    return scene_of(start.index_add(1, prior.free, moved @ prior.root.mT), scene)
-
-
-def fit_bright(recipe: SimulationRecipe, ensemble: Ensemble, systems: int, count: int) -> list[Fits]:
+def fit_bright(
+    recipe: SimulationRecipe, ensemble: Ensemble, systems: int, count: int
+) -> list[Fits]:
     """Fits to `count` realisations of each of the first `systems` bright lenses."""
     grid = build_grids(recipe).draw(recipe.seed, FIRST_INDEX["test"])
     simulator = build_simulator(recipe).on(grid)
@@ -106,7 +106,11 @@ def fit_bright(recipe: SimulationRecipe, ensemble: Ensemble, systems: int, count
 
 
 def fitted(
-    scene: Scene, conditions: Conditions, ensemble: Ensemble, simulator: Simulator
+    scene: Scene,
+    conditions: Conditions,
+    ensemble: Ensemble,
+    simulator: Simulator,
+    steps: int = STEPS,
 ) -> Fits:
     """Fits to as many realisations as the system is repeated."""
     scene, conditions, count = in_double(scene), in_double(conditions), len(scene.is_lens)
@@ -122,6 +126,7 @@ def fitted(
             prior,
             noise[rows],
             centre[rows],
+            steps,
         )
         for rows in torch.arange(count).split(TOGETHER)
     ]
@@ -130,7 +135,7 @@ def fitted(
 
 def reached(found: list[Fits]) -> dict[str, dict[str, float]]:
     """Root mean square of each parameter's error over its limit, and of the images'; and errors."""
-    columns = dict(zip(("ln_theta_E", "e1", "e2"), torch.cat([f.parameters for f in found]).T**2))
+    columns = dict(zip(("ln_theta_E", "e1", "e2"), torch.cat([f.parameters for f in found]).T ** 2))
     columns |= {name: torch.cat([getattr(f, name) for f in found]) for name in ("clean", "source")}
     return {name: _root(column) for name, column in columns.items()}
 

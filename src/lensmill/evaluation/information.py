@@ -6,18 +6,17 @@ a Gaussian prior of precision Π no estimate has a covariance below C = (F + Π)
 images is J C Jᵀ (van Trees 1968). Local: J is taken at the truth.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 import torch.autograd.forward_ad as forward_ad
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from lensmill.evaluation.parameters import MASS, SHAPE, Prior, scene_of, values_of
 from lensmill.grid import Grid
 from lensmill.simulation.rendering import Sampling, render
-from lensmill.simulation.scene import Conditions, Scene, Sersic
+from lensmill.simulation.scene import Conditions, Scene, Sersic, selected
 
 
 @dataclass(frozen=True)
@@ -46,69 +45,48 @@ class Jacobian:
 
 
 def jacobian(scene: Scene, telescope: Telescope, free: Int[Tensor, " free"]) -> Jacobian:
-    """At float64 scenes, of the parameters `free`, by forward differentiation."""
-    values, bands = values_of(scene), scene.source.magnitude.shape[-1]
-    behind = len(MASS) + scene.foreground.x.shape[1] * (bands + len(SHAPE))
-    parts = []
-    for group in _together(free, bands):
-        of_source = group[0] < len(MASS) or group[0] >= behind
-        clean = _derivative(values, scene, telescope, group, of_source)
-        each = _of_each(clean, group)
-        parts.append((each, each if of_source else torch.zeros_like(each)))
-    clean, source = (torch.cat(part, 1) for part in zip(*parts, strict=True))
-    return Jacobian(clean, source)
+    """At float64 scenes, of the parameters `free`, by forward differentiation.
 
-
-def _together(free: Int[Tensor, " free"], bands: int) -> Iterator[list[int]]:
-    """What is differentiated by at once: each parameter alone, but a galaxy's fluxes together."""
-    group: list[int] = []
-    for parameter in free.tolist():
-        flux = _band(parameter, bands)
-        if group and not (flux and parameter == group[-1] + 1):
-            yield group
-            group = []
-        group.append(parameter)
-    yield group
-
-
-def _band(parameter: int, bands: int) -> int | None:
-    """The band of a flux; None of other parameters."""
-    place = (parameter - len(MASS)) % (bands + len(SHAPE))
-    return place if parameter >= len(MASS) and place < bands else None
-
-
-def _derivative(
-    values: Tensor, scene: Scene, telescope: Telescope, group: list[int], of_source: bool
-) -> Float[Tensor, "batch band y x"]:
-    """Of the part of the light that the parameters change, along all of `group`."""
-    tangent = torch.zeros_like(values)
-    tangent[:, group] = 1
-
-    def light(values: Tensor) -> Tensor:
-        whole = scene_of(values, scene)
-        if of_source:
-            part = replace(whole, foreground=_dark(whole.foreground), points=None)
-        else:
-            part = replace(whole, source=_dark(whole.source), points=None)
-        return telescope.images(part)[0]
-
+    Each scene is rendered once for each parameter, of which a copy moves along its own and shines
+    only with what that changes.
+    """
+    count = len(scene.is_lens)
+    copies = torch.arange(count).repeat_interleave(len(free))
+    like = replace(selected(scene, copies), points=None)
+    seen = replace(telescope, conditions=selected(telescope.conditions, copies))
+    lit = _changed(scene, free).repeat(count, 1)
+    values = values_of(like)
+    tangent = torch.zeros_like(values).scatter(1, free.repeat(count)[:, None], 1.0)
     with forward_ad.dual_level():
-        change = forward_ad.unpack_dual(light(forward_ad.make_dual(values, tangent))).tangent
-    return torch.zeros_like(telescope.images(scene)[0]) if change is None else change
+        moved = scene_of(forward_ad.make_dual(values, tangent), like)
+        images = seen.images(_with_light(moved, lit))
+        changes = [_tangent(image).unflatten(0, (count, -1)) for image in images]
+    return Jacobian(*changes)
 
 
-def _dark(light: Sersic) -> Sersic:
+def _changed(scene: Scene, free: Int[Tensor, " free"]) -> Bool[Tensor, "free galaxy"]:
+    """Whose light depends on each parameter: the galaxy's own, or on the mass that behind it."""
+    front, (behind, bands) = scene.foreground.x.shape[1], scene.source.magnitude.shape[1:]
+    galaxy = torch.arange(front + behind)
+    own = (free[:, None] - len(MASS)).div(bands + len(SHAPE), rounding_mode="floor") == galaxy
+    return torch.where(free[:, None] < len(MASS), galaxy >= front, own)
+
+
+def _with_light(scene: Scene, lit: Bool[Tensor, "batch galaxy"]) -> Scene:
     """Components without light cost nothing."""
-    return replace(light, magnitude=torch.full_like(light.magnitude, torch.inf))
+    front, behind = lit.split([scene.foreground.x.shape[1], scene.source.x.shape[1]], 1)
+    return replace(
+        scene, foreground=_only(scene.foreground, front), source=_only(scene.source, behind)
+    )
 
 
-def _of_each(change: Float[Tensor, "batch band y x"], group: list[int]) -> Tensor:
-    """(batch, parameter, band, y, x): of several fluxes each changes its own band alone."""
-    if len(group) == 1:
-        return change[:, None]
-    bands = change.shape[1]
-    own = torch.eye(bands).to(change)[[_band(parameter, bands) for parameter in group]]
-    return change[:, None] * own[..., None, None]
+def _only(light: Sersic, lit: Bool[Tensor, "batch galaxy"]) -> Sersic:
+    return replace(light, magnitude=light.magnitude.masked_fill(~lit[..., None], torch.inf))
+
+
+def _tangent(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:
+    change = forward_ad.unpack_dual(image).tangent
+    return torch.zeros_like(image) if change is None else change
 
 
 @dataclass(frozen=True)
@@ -125,7 +103,9 @@ class Bound:
     source: Float[Tensor, "batch direction band y x"]
 
     @classmethod
-    def of(cls, change: Jacobian, variance: Float[Tensor, "batch band y x"], prior: Prior) -> "Bound":
+    def of(
+        cls, change: Jacobian, variance: Float[Tensor, "batch band y x"], prior: Prior
+    ) -> "Bound":
         """C = L (1 + Lᵀ F L)⁻¹ Lᵀ with the prior's root L: F alone is never inverted."""
         whitened = _along(change.clean, prior.root)
         flat = whitened.flatten(2)

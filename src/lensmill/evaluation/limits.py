@@ -129,9 +129,7 @@ def _sigmas(bound: Bound, prior: Prior) -> dict[str, float]:
     return {name: sigma.get(MASS.index(name), 0.0) for name in MODELLED}
 
 
-def _images(
-    clean: Tensor, source: Tensor, bound: Bound, telescope: Telescope
-) -> dict[str, float]:
+def _images(clean: Tensor, source: Tensor, bound: Bound, telescope: Telescope) -> dict[str, float]:
     """Figures of images that are off by their least standard deviation in every pixel."""
     sky, columns = telescope.conditions.sky_sigma, {}
     for name, psnr, image, root in (
@@ -155,8 +153,9 @@ def _pictures(
         ("source_chained", source, bound.source),
     ):
         drawn = image + torch.einsum("kd,dbyx->kbyx", noise.double(), root[0])
-        drawn, expected = (calibrated(each, zero_point) for each in (drawn, image))
-        psnr = display_psnr(drawn, expected.expand_as(drawn), noisy.expand_as(drawn))
+        expected = calibrated(image, zero_point).expand_as(drawn)
+        drawn = calibrated(drawn, zero_point.expand(PICTURES, -1))
+        psnr = display_psnr(drawn, expected, noisy.expand_as(drawn))
         columns[f"display_psnr_{name}_limit"] = float(psnr.mean())
     return columns
 
@@ -164,7 +163,8 @@ def _pictures(
 def summarise(table: Table) -> dict[str, Any]:
     """Median and mean over systems of every limit, {value, error, n}: of all, and of each stratum.
 
-    Of systems that have it, and where it is finite: a sky without source is known perfectly.
+    Of systems that have it, where it is finite (a sky without source is known perfectly); figures
+    of no system are left out.
     """
     if not table:
         return {"strata": {}}
@@ -181,8 +181,9 @@ def _figures(table: Table, chosen: Column) -> dict[str, dict[str, Any]]:
     for name in (name for name in table if name.endswith("_limit")):
         column = table[name][chosen]
         column = column[np.isfinite(column)]
-        found[f"{name}_median"] = figure(lambda values: float(np.median(values)), column)
-        found[f"{name}_mean"] = figure(lambda values: float(values.mean()), column)
+        if len(column):
+            found[f"{name}_median"] = figure(lambda values: float(np.median(values)), column)
+            found[f"{name}_mean"] = figure(lambda values: float(values.mean()), column)
     return {name: asdict(each) for name, each in found.items()}
 
 

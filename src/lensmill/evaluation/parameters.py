@@ -128,7 +128,7 @@ class Ensemble:
     """
 
     values: Float[Tensor, "draw parameter"]
-    kind: Bool[Tensor, "draw 1+galaxy"]
+    kind: Bool[Tensor, "draw lens_and_galaxy"]
     companions: range
     """Which of the galaxies in front are not the lens'."""
     bands: int
@@ -175,7 +175,7 @@ class Ensemble:
         return Prior.of(torch.cat(rows), torch.arange(self._width))
 
 
-def shining(scene: Scene) -> Bool[Tensor, "batch 1+galaxy"]:
+def shining(scene: Scene) -> Bool[Tensor, "batch lens_and_galaxy"]:
     """Is it a lens; does each galaxy in front, and each behind, shine?"""
     lit = [each.magnitude.isfinite().any(-1) for each in (scene.foreground, scene.source)]
     return torch.cat([scene.is_lens[:, None], *lit], 1)
