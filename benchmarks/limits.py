@@ -2,9 +2,9 @@
 
     python benchmarks/limits.py [SYSTEMS] [REALISATIONS]
 
-`lensmill.limits` on SYSTEMS systems of paper.toml; then, of the first lenses with sources of S/N 50
-and more, REALISATIONS noise realisations each, fitted from the truth on by Gauss–Newton: the scatter
-of the estimates over the limit is to be 1. Writes benchmarks/results/limits.json.
+`lensmill.limits` on SYSTEMS systems of paper.toml; then, of the first lenses with sources of S/N
+50 and more, REALISATIONS noise realisations each, fitted from the truth on by Gauss–Newton: the
+scatter of the estimates over the limit is to be 1. Writes benchmarks/results/limits.json.
 """
 
 import json
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from lensmill.evaluation.information import Bound, Telescope, jacobian
 from lensmill.evaluation.limits import limits
-from lensmill.evaluation.parameters import Ensemble, Prior, in_double, scene_of, values_of
+from lensmill.evaluation.parameters import MASS, Ensemble, Prior, in_double, scene_of, values_of
 from lensmill.physics.noise import observe
 from lensmill.provenance import provenance
 from lensmill.simulation.scene import Conditions, Scene, selected
@@ -135,7 +135,8 @@ def fitted(
 
 def reached(found: list[Fits]) -> dict[str, dict[str, float]]:
     """Root mean square of each parameter's error over its limit, and of the images'; and errors."""
-    columns = dict(zip(("ln_theta_E", "e1", "e2"), torch.cat([f.parameters for f in found]).T ** 2))
+    squares = torch.cat([each.parameters for each in found]).square()
+    columns = dict(zip(MASS[:3], squares.unbind(1), strict=True))
     columns |= {name: torch.cat([getattr(f, name) for f in found]) for name in ("clean", "source")}
     return {name: _root(column) for name, column in columns.items()}
 

@@ -201,13 +201,12 @@ def limits(
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("lensmill-evaluation"),
     recipe: RecipeOption = None,
     count: Annotated[int, typer.Option(min=1, help="Systems, the first of an evaluation.")] = 200,
-    draws: Annotated[int, typer.Option(min=100, help="Scenes that make the prior.")] = 4096,
 ) -> None:
     """Say how well the systems of an evaluation can be known at best: a row for each."""
     with _friendly(), _progress() as report:
         from lensmill.evaluation.limits import limits as verb
 
-        summary = verb(_recipe(recipe), out, count=count, draws=draws, report=report)
+        summary = verb(_recipe(recipe), out, count=count, report=report)
     _figures(summary)
 
 

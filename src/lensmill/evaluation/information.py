@@ -93,8 +93,8 @@ def _tangent(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch ban
 class Bound:
     """The least covariance of estimates, as the roots of what it is in parameters and images.
 
-    root: root · rootᵀ is C of the free parameters. whitened: likewise of what multiplies the columns
-    of the prior's root. clean, source: of the images.
+    root: root · rootᵀ is C of the free parameters. whitened: likewise of what multiplies the
+    columns of the prior's root. clean, source: of the images.
     """
 
     whitened: Float[Tensor, "batch direction direction"]

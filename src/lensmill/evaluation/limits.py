@@ -7,6 +7,7 @@ Sérsic indices, the PSF, the sky. Impostors have no row, and bad pixels are not
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,7 @@ from lensmill.evaluation.table import Column, Table
 from lensmill.provenance import provenance
 from lensmill.quantities import Batch
 from lensmill.simulation.counter import normal
-from lensmill.simulation.rendering import Sampling
-from lensmill.simulation.scene import KINDS, Scene, selected
+from lensmill.simulation.scene import Scene, selected
 from lensmill.simulation.shards import FIRST_INDEX, Split
 from lensmill.simulation.simulator import Simulator
 from lensmill.training.build import build_grids, build_simulator
@@ -171,7 +171,7 @@ def summarise(table: Table) -> dict[str, Any]:
     snr = table["source_snr"]
     strata = {
         f"{low:g}-{high:g}": _figures(table, (low <= snr) & (snr < high))
-        for low, high in zip(STRATA[:-1], STRATA[1:], strict=True)
+        for low, high in pairwise(STRATA)
     }
     return {**_figures(table, np.isfinite(snr)), "strata": strata}
 
