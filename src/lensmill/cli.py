@@ -1,7 +1,6 @@
 """The command line: every verb, as it is in Python. `lensmill COMMAND --help` says more.
 
-Exit codes: 0 done; 1 the input was bad (the message says what and where); 130 interrupted (run the
-same command again to go on).
+Exit codes: 0 done; 1 bad input (the message says what and where); 130 interrupted (run it again).
 """
 
 import sys
