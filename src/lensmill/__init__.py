@@ -1,7 +1,8 @@
 """lensmill: from survey images to strong-lens models.
 
-The verbs, each the same here and on the command line: `simulate`, `train`, `evaluate`, `run`,
-`report`, `demo`. They are imported when first used, so `import lensmill` stays light.
+The verbs, each the same here and on the command line: `simulate`, `train`, `evaluate`,
+`limits`, `run`, `report`, `demo`. They are imported when first used, so `import lensmill` stays
+light.
 """
 
 __version__ = "0.1.0"
@@ -10,6 +11,7 @@ _VERBS = {
     "simulate": "lensmill.simulation.simulate",
     "train": "lensmill.training.train",
     "evaluate": "lensmill.evaluation.evaluate",
+    "limits": "lensmill.evaluation.limits",
     "run": "lensmill.survey.run",
     "report": "lensmill.evaluation.report",
     "demo": "lensmill.survey.demo",

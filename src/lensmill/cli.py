@@ -1,14 +1,13 @@
 """The command line: every verb, as it is in Python. `lensmill COMMAND --help` says more.
 
-Exit codes: 0 done; 1 the input was bad (the message says what and where); 130 interrupted (run the
-same command again to go on).
+Exit codes: 0 done; 1 bad input (the message says what and where); 130 interrupted (run it again).
 """
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -195,9 +194,21 @@ def evaluate(
             device=_device(device),
             report=report,
         )
-    for name, figure in summary.items():
-        if isinstance(figure, dict) and "value" in figure:
-            typer.echo(f"{name:48s} {figure['value']:.4g} ± {figure['error']:.2g}")
+    _figures(summary)
+
+
+@app.command()
+def limits(
+    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("lensmill-evaluation"),
+    recipe: RecipeOption = None,
+    count: Annotated[int, typer.Option(min=1, help="Systems, the first of an evaluation.")] = 200,
+) -> None:
+    """Say how well the systems of an evaluation can be known at best: a row for each."""
+    with _friendly(), _progress() as report:
+        from lensmill.evaluation.limits import limits as verb
+
+        summary = verb(_recipe(recipe), out, count=count, report=report)
+    _figures(summary)
 
 
 @app.command()
@@ -246,6 +257,12 @@ def _tell(summary) -> None:  # type: ignore[no-untyped-def]
     )
     typer.echo(f"catalogue: {summary.out / 'catalogue.parquet'}")
     typer.echo(f"page:      {summary.out / 'report.html'}")
+
+
+def _figures(summary: dict[str, Any]) -> None:
+    for name, figure in summary.items():
+        if isinstance(figure, dict) and "value" in figure:
+            typer.echo(f"{name:48s} {figure['value']:.4g} ± {figure['error']:.2g}")
 
 
 def _recipe(path: Path | None):  # type: ignore[no-untyped-def]
