@@ -122,7 +122,7 @@ def fitted(
     parts = [
         fits(
             selected(scene, rows),
-            Telescope(selected(conditions, rows), simulator.grid, simulator.sampling),
+            Telescope(selected(conditions, rows), simulator.grid, simulator.fineness),
             prior,
             noise[rows],
             centre[rows],

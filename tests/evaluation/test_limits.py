@@ -43,7 +43,7 @@ def drawn(population, count=6):
     """Scenes and a telescope in float64."""
     simulator = Simulator(population, Observing(LSST_10YEAR, (0.5, 0.7)), GRID)
     scene, conditions = map(in_double, simulator.draw(SEED, torch.arange(count)))
-    return scene, Telescope(conditions, GRID, simulator.sampling)
+    return scene, Telescope(conditions, GRID, simulator.fineness)
 
 
 @pytest.mark.parametrize("population", [PLAIN, RICH, Priors(impostors={"spiral": 0.5})])

@@ -238,5 +238,5 @@ def test_cells_are_as_fine_as_the_psfs_ask_for():
         ({"psf_fwhm": None, "visits": True}, 2),
     ):
         observing = replace(simulator.observing, **{"band_scatter": 0.0, **change})
-        fine = replace(simulator, observing=observing)._fine_enough
+        fine = replace(simulator, observing=observing).fineness
         assert fine.supersampling == expected, change

@@ -91,7 +91,7 @@ def _rows(
         prior = ensemble.prior(scene) if int(scene.kind) < PLAIN else None
         if prior is not None:
             seen = in_double(selected(conditions, chosen))
-            telescope = Telescope(seen, simulator.grid, simulator.sampling)
+            telescope = Telescope(seen, simulator.grid, simulator.fineness)
             own = {name: value[chosen] for name, value in truth.items()}
             noise = normal(seed, index[None], STREAM, PICTURES * prior.root.shape[1])
             yield {"index": int(index), **row(scene, telescope, prior, own, noise)}

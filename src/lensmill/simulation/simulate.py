@@ -92,7 +92,7 @@ def simulate(
 
 def _digest(simulator: Simulator, grids: Grids, recipe: Mapping[str, Any] | None) -> str:
     """Of the recipe, and of the numbers that its names stand for today."""
-    parts = (simulator.population, simulator.observing, simulator.sampling, grids)
+    parts = (simulator.population, simulator.observing, simulator.fineness, grids)
     text = f"{' '.join(map(repr, parts))} {json.dumps(recipe, sort_keys=True)}"
     if " at 0x" in text:
         raise ValueError("a population needs a repr that says what it is, as a dataclass has")

@@ -52,10 +52,14 @@ class Simulator:
         return replace(self, grid=grid)
 
     @property
-    def _fine_enough(self) -> Sampling:
-        """For the sharpest PSF that may be drawn; only round Gaussians allow coarse cells."""
+    def fineness(self) -> Sampling:
+        """How finely light is sampled on this grid.
+
+        If not said: as the sharpest PSF that may be drawn asks for; only round Gaussians allow
+        cells of a pixel.
+        """
         pixels = self.observing.sharpest / self.grid.pixel_scale
-        return Sampling.for_psf(pixels, 2 if self.observing.moffat else 1)
+        return self.sampling or Sampling.for_psf(pixels, 2 if self.observing.moffat else 1)
 
     def __call__(self, seed: int, indices: Int[Tensor, " batch"]) -> Batch:
         """Every quantity of the scenes `indices`: a function of (seed, index, grid) alone.
@@ -82,7 +86,7 @@ class Simulator:
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def _observe(self, scene: Scene, conditions: Conditions, seed: int, indices: Tensor) -> Batch:
-        clean, source = render(scene, conditions, self.grid, self.sampling or self._fine_enough)
+        clean, source = render(scene, conditions, self.grid, self.fineness)
         noise = normal(seed, indices, NOISE_STREAM, clean[0].numel()).reshape(clean.shape)
         e1, e2 = ellipticity_from_axis_ratio(scene.mass.q, scene.mass.phi)
         sigma = conditions.sky_sigma
