@@ -110,6 +110,10 @@ def lsst():
     return recipe, build_simulator(recipe).population.draw(recipe.seed, torch.arange(400))
 
 
+def test_compact_networks_see_the_papers_data():
+    assert _simulation("compact.toml") == _simulation("paper.toml")
+
+
 def test_lsst_has_every_kind_in_its_share(lsst):
     """To four standard deviations of the count."""
     recipe, scene = lsst

@@ -294,15 +294,3 @@ def test_gradients_are_those_of_finite_differences(scene, conditions, part, name
     with torch.no_grad():
         expected = (total(torch.tensor(step)) - total(torch.tensor(-step))) / (2 * step)
     assert (found - expected).abs().max() < 0.02 * expected.abs().max()
-
-
-def test_one_cell_a_pixel_is_enough_for_wide_psfs(scene):
-    """Worst pixel within 1e-3 of the peak where the FWHM is 5 pixels and more."""
-    observing = Observing(preset("lsst_10year"), psf_fwhm=(1.0, 1.8))
-    seen = mapped(observing.draw(3, torch.arange(COUNT), GRID.pixel_scale), _double)
-    sampling = Sampling.for_psf(observing.sharpest / GRID.pixel_scale)
-    assert (sampling.supersampling, Sampling.for_psf(4.9).supersampling) == (1, 2)
-    for image, exact in zip(
-        render(scene, seen, GRID, sampling), render(scene, seen, GRID, FINER), strict=True
-    ):
-        assert ((image - exact).abs().amax((2, 3)) / exact.amax((2, 3))).max() < 1e-3

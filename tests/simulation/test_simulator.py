@@ -224,19 +224,3 @@ def test_bands_that_differ_are_refused():
     two = replace(survey, bands={name: survey.bands[name] for name in ("g", "i")})
     with pytest.raises(ValueError, match=r"draws bands \('g', 'r', 'i'\).*observes \('g', 'i'\)"):
         Simulator(POPULATION, Observing(two), GRID)
-
-
-def test_cells_are_as_fine_as_the_psfs_ask_for():
-    """Wide Gaussians one cell a pixel, wide Moffats two, sharp PSFs three; unknown ones two."""
-    simulator = SIMULATOR.on(Grid((34, 39), 0.2))
-    for change, expected in (
-        ({"psf_fwhm": (1.1, 1.5)}, 1),
-        ({"psf_fwhm": (1.1, 1.5), "moffat": (2.5, 4.0)}, 2),
-        ({"psf_fwhm": (0.5, 1.5)}, 2),
-        ({"psf_fwhm": (0.39, 1.5)}, 3),
-        ({"psf_fwhm": (0.5, 1.5), "band_scatter": 0.2}, 3),
-        ({"psf_fwhm": None, "visits": True}, 2),
-    ):
-        observing = replace(simulator.observing, **{"band_scatter": 0.0, **change})
-        fine = replace(simulator, observing=observing).fineness
-        assert fine.supersampling == expected, change

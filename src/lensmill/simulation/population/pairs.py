@@ -1,8 +1,9 @@
 """Pairs: deflectors and the galaxies behind them, drawn by cross-section.
 
 Everything within θ_E of a deflector is lensed, so pairs are drawn with weight θ_E², which is
-σ⁴ (1 − χ_l/χ_s)² in a flat universe. Given the source, χ_l/χ_s is then a Beta(3, 3) variable, cut
-at the farthest deflector: no pair is drawn to be thrown away.
+σ⁴ (1 − χ_l/χ_s)² in a flat universe. Galaxies become sources in proportion to the integral of that
+over the volume in front of them; given the source, χ_l/χ_s is then a Beta(3, 3) variable, cut at
+the farthest deflector. So nothing but galaxies' redshifts is drawn to be thrown away.
 """
 
 from dataclasses import dataclass
