@@ -21,8 +21,9 @@ CAPTIONS = {
     "chained. The axes span what lenses have in training; points beyond lie on the frame.",
 }
 NOTE = (
-    "PSNRs are of the paper's eight-bit pictures, means over systems. MAE: θ_E, q and φ, each "
-    "scaled to [0, 1] by its range in training, lenses only. Limits: the best that the noise "
+    "The paper's column is of the paper's data: only an evaluation on them (recipes/compact.toml) "
+    "can be held against it. PSNRs are of eight-bit pictures, means over systems. MAE: θ_E, q, φ, "
+    "each scaled to [0, 1] by its range in training, lenses only. Limits: the best that the noise "
     "allows, on the systems for which it is known."
 )
 
@@ -66,10 +67,8 @@ def _figure_of(name: str, picture: Image.Image) -> str:
     picture.save(buffer, "PNG")
     source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     caption = text(CAPTIONS[name])
-    width = picture.width
-    return (
-        f"<p><img src='{source}' width='{width}' alt='{caption}'></p><p class='dim'>{caption}</p>"
-    )
+    image = f"<img src='{source}' style='max-width:100%' alt='{caption}'>"
+    return f"<p>{image}</p><p class='dim'>{caption}</p>"
 
 
 def _rows(summary: dict[str, Any]) -> list[tuple[str, str, str, Any]]:
