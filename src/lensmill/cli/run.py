@@ -1,0 +1,74 @@
+"""run: a folder of images through the chain."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lensmill.cli.app import app
+from lensmill.cli.shared import (
+    DeviceOption,
+    chosen_device,
+    friendly,
+    names,
+    numbers,
+    progress,
+    tell,
+)
+
+
+@app.command()
+def run(
+    folder: Annotated[Path, typer.Argument(help="A folder of FITS, HDF5 or npy files.")],
+    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("lensmill-run"),
+    bands: Annotated[str, typer.Option(help="Bands, blue to red.")] = "g,r,i",
+    survey: Annotated[str | None, typer.Option(help="Preset for what files do not say.")] = None,
+    pixel_scale: Annotated[
+        float | None, typer.Option(help="arcsec; goes before what files say.")
+    ] = None,
+    psf_fwhm: Annotated[
+        str | None, typer.Option(help="arcsec per band, goes before files.")
+    ] = None,
+    hdus: Annotated[str | None, typer.Option(help="HDU number of each band, e.g. 1,3,5.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="A folder of weights.")] = None,
+    catalogue: Annotated[
+        str, typer.Option(help="Catalogue's name; the suffix chooses the format.")
+    ] = "catalogue.parquet",
+    images: Annotated[bool, typer.Option(help="Write denoised, source, lens light FITS.")] = False,
+    pictures: Annotated[int, typer.Option(min=0, help="Pictures at most.")] = 500,
+    batch: Annotated[int, typer.Option(min=1, help="Stamps per batch.")] = 32,
+    device: DeviceOption = "auto",
+    trust: Annotated[bool, typer.Option(help="Let weights import your own parts.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only say how the folder is understood.")] = False,
+) -> None:
+    """Denoise, deblend, classify and model every object in a folder."""
+    with friendly():
+        from lensmill.physics.surveys import preset
+        from lensmill.survey.stamps import Reading, describe
+
+        reading = Reading(
+            bands=names(bands),
+            survey=preset(survey) if survey else None,
+            pixel_scale=pixel_scale,
+            psf_fwhm=numbers(psf_fwhm, float),
+            hdus=numbers(hdus, int),
+        )
+        if dry_run:
+            typer.echo("\n\n".join(str(layout) for layout in describe(folder, reading)))
+            return
+        from lensmill.survey.run import Options
+        from lensmill.survey.run import run as verb
+
+        options = Options(pictures, images, batch, chosen_device(device))
+        with progress() as report:
+            summary = verb(
+                folder,
+                out,
+                reading=reading,
+                weights=weights,
+                options=options,
+                catalogue=catalogue,
+                trust=trust,
+                report=report,
+            )
+    tell(summary)

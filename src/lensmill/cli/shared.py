@@ -1,0 +1,86 @@
+"""What several commands need: options, errors, progress, figures."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+RecipeOption = Annotated[
+    Path | None, typer.Option("--recipe", help="A recipe (TOML); the shipped one by default.")
+]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
+
+
+@contextmanager
+def friendly() -> Iterator[None]:
+    """User mistakes become one message and exit code 1; Ctrl-C becomes 130."""
+    try:
+        yield
+    except ValueError as error:
+        typer.echo(f"lensmill: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on where this stopped", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[float, str], None]]:
+    """A bar with rate and time left."""
+    from rich import progress as rich
+    from rich.console import Console
+
+    share, left = "{task.percentage:3.0f}%", rich.TimeRemainingColumn()
+    columns = (rich.BarColumn(), share, rich.TimeElapsedColumn(), "left", left)
+    with rich.Progress(*columns, "{task.description}", console=Console(file=sys.stderr)) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda share, line: bar.update(task, completed=share, description=line)
+
+
+def tell_figures(summary: dict[str, Any]) -> None:
+    for name, figure in summary.items():
+        if isinstance(figure, dict) and "value" in figure:
+            typer.echo(f"{name:48s} {figure['value']:.4g} ± {figure['error']:.2g}")
+
+
+def chosen_recipe(path: Path | None):  # type: ignore[no-untyped-def]
+    from lensmill.training.recipe import parse_recipe, read_recipe
+
+    if path is not None:
+        return read_recipe(path)
+    from importlib import resources
+
+    text = resources.files("lensmill.recipes").joinpath("survey.toml").read_text(encoding="utf-8")
+    return parse_recipe(text, "survey.toml")
+
+
+def chosen_device(name: str) -> str:
+    import torch
+
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def numbers(text: str | None, kind):  # type: ignore[no-untyped-def]
+    if text is None:
+        return None
+    try:
+        return tuple(kind(part) for part in names(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is no comma-separated list of numbers") from None
+
+
+def tell(summary) -> None:  # type: ignore[no-untyped-def]
+    typer.echo(
+        f"{summary.objects} objects, {summary.failed} failed {summary.reasons or ''}".strip()
+    )
+    typer.echo(f"catalogue: {summary.out / 'catalogue.parquet'}")
+    typer.echo(f"page:      {summary.out / 'report.html'}")
