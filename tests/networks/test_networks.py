@@ -16,6 +16,7 @@ from lensmill.testing import check_network
 MEMBERS = {
     "UNet": (partial(UNet, widths=(6, 8, 10), blocks=1), "image"),
     "UNet of one level": (partial(UNet, widths=(6,), blocks=2), "image"),
+    "UNet folded by three": (partial(UNet, widths=(6, 8), blocks=1, fold=3), "image"),
     "EDSR": (partial(EDSR, width=8, blocks=2), "image"),
     "Trunk": (partial(Trunk, widths=(6, 8, 10), blocks=1, hidden=8), "vector"),
     "Polar": (partial(Polar, width=6, wide=8, blocks=1, hidden=8), "vector"),

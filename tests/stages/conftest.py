@@ -25,6 +25,7 @@ MAKERS = {
     "classify": partial(Classify, VECTOR),
     "regress": partial(Regress, VECTOR, components=2),
 }
+OTHERS = {"stretched": partial(Deblend, IMAGE, ("g", "r", "i"), ("clean", "noisy"), 0.5, True)}
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +41,11 @@ def batch(simulated):
     return dict(simulated)
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=[*MAKERS, *OTHERS])
 def stage(request):
     """Each stage, freshly initialised."""
     torch.manual_seed(1)
-    return MAKERS[request.param]()
+    return {**MAKERS, **OTHERS}[request.param]()
 
 
 @pytest.fixture

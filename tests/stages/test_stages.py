@@ -8,12 +8,14 @@ import torch
 
 from lensmill.networks.trunk import Trunk
 from lensmill.networks.unet import UNet
+from lensmill.physics.passband import pass_band
 from lensmill.quantities import by_name
 from lensmill.stages.classify import Classify
 from lensmill.stages.deblend import Deblend
 from lensmill.stages.denoise import Denoise
 from lensmill.stages.posterior import Mixture
 from lensmill.stages.regress import Regress, true_parameters
+from lensmill.stages.scaling import in_sigmas
 from lensmill.testing import check_stage
 
 IMAGE = partial(UNet, widths=(8, 12), blocks=1)
@@ -149,3 +151,24 @@ def test_any_number_of_bands(batch):
     one = {k: v[:, :1] if v.ndim > 1 else v for k, v in batch.items()}
     check_stage(Classify(VECTOR, bands=("i",), images=("noisy",)), one)
     assert Classify(Trunk, bands=("i",), images=("noisy",)).reads[0] == by_name("noisy")
+
+
+def test_a_stretched_loss_weighs_light_far_below_the_noise(batch):
+    """The same error counts more on the sky than on the galaxy's core; unstretched, the same."""
+    expected = in_sigmas(batch, "clean")
+    core = torch.zeros_like(expected)
+    core[..., 14:20, 16:22] = 0.5
+    sky = core.roll(14, -2)
+    stretched, flat = Denoise(IMAGE, stretched=1.0), Denoise(IMAGE)
+    on_core, on_sky = (stretched.loss(expected + where, batch) for where in (core, sky))
+    assert (on_core < on_sky).all()
+    torch.testing.assert_close(*(flat.loss(expected + where, batch) for where in (core, sky)))
+
+
+def test_an_untrained_band_limited_stage_returns_the_pass_band(batch):
+    pixels = batch["psf_fwhm"] / batch["pixel_scale"][:, None]
+    expected = pass_band(batch["noisy"], pixels)
+    restored = Denoise(IMAGE, band_limited=True).predict(batch)["clean"]
+    largest = expected.abs().max().item()
+    torch.testing.assert_close(restored, expected, rtol=0, atol=1e-6 * largest)
+    assert (restored - batch["noisy"]).abs().max() > batch["sky_sigma"].min()

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from lensmill.simulation.simulate import simulate
+from lensmill.stages.symmetry import ELEMENTS, turned
 from lensmill.training.build import build_grids, build_simulator
 from lensmill.training.loader import Loader, Numbered, ShardLoader
 from lensmill.training.recipe import Part, SimulationRecipe
@@ -74,7 +75,8 @@ def test_every_scene_on_disk_is_used(recipe, tmp_path, count, shard, batch):
     assert len(seen) == count
     assert set(sizes) <= {batch, *map(manifest.rows, range(manifest.shards))}
     assert min(sizes) >= min(batch, manifest.rows(manifest.shards - 1))
-    assert _equal(loader(0), loader(len(sizes)))
+    assert _equal(turned(loader(0), 1), loader(len(sizes)))
+    assert _equal(loader(0), loader(len(ELEMENTS) * len(sizes)))
 
 
 def _written(recipe, folder, **options):

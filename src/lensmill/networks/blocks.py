@@ -26,16 +26,17 @@ class Residual(nn.Module):
 
 
 class Stem(nn.Module):
-    """pixel_unshuffle(2) and a convolution in float32: pixels of a galaxy's core span a range
+    """pixel_unshuffle(fold) and a convolution in float32: pixels of a galaxy's core span a range
     that bf16 would round to more than the noise."""
 
-    def __init__(self, in_channels: int, width: int) -> None:
+    def __init__(self, in_channels: int, width: int, fold: int = 2) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(4 * in_channels, width, 3, padding=1)
+        self.fold = fold
+        self.convolution = nn.Conv2d(fold**2 * in_channels, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return self.convolution(functional.pixel_unshuffle(x.float(), 2))
+            return self.convolution(functional.pixel_unshuffle(x.float(), self.fold))
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

@@ -1,12 +1,8 @@
 """Deblend: the source alone, without the lens galaxy and its companions."""
 
-from jaxtyping import Float
-from torch import Tensor
-
-from lensmill.quantities import SOURCE, Batch
+from lensmill.quantities import SOURCE
 from lensmill.stages.base import NetworkFactory
-from lensmill.stages.restore import Restore
-from lensmill.stages.scaling import in_sigmas, local_noise
+from lensmill.stages.restore import Image, Restore
 
 
 class Deblend(Restore):
@@ -23,8 +19,11 @@ class Deblend(Restore):
         network: NetworkFactory,
         bands: tuple[str, ...] = ("g", "r", "i"),
         images: tuple[str, ...] = ("clean",),
+        stretched: float = 0.0,
+        band_limited: bool = False,
     ) -> None:
-        super().__init__(network, bands, images)
+        super().__init__(network, bands, images, stretched, band_limited)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
-        return local_noise(in_sigmas(batch, self.images[0])) * self.restored(batch)
+    def restored(self, first: Image, output: Image) -> Image:
+        """The network's output itself."""
+        return output

@@ -1,12 +1,8 @@
 """Denoise: the observed image without its noise."""
 
-from jaxtyping import Float
-from torch import Tensor
-
-from lensmill.quantities import CLEAN, Batch
+from lensmill.quantities import CLEAN
 from lensmill.stages.base import NetworkFactory
-from lensmill.stages.restore import Restore
-from lensmill.stages.scaling import in_sigmas, local_noise
+from lensmill.stages.restore import Image, Restore
 
 
 class Denoise(Restore):
@@ -19,9 +15,11 @@ class Denoise(Restore):
         network: NetworkFactory,
         bands: tuple[str, ...] = ("g", "r", "i"),
         images: tuple[str, ...] = ("noisy",),
+        stretched: float = 0.0,
+        band_limited: bool = False,
     ) -> None:
-        super().__init__(network, bands, images)
+        super().__init__(network, bands, images, stretched, band_limited)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
-        noisy = in_sigmas(batch, self.images[0])
-        return noisy - local_noise(noisy) * self.restored(batch)
+    def restored(self, first: Image, output: Image) -> Image:
+        """The observed image less its noise."""
+        return first - output

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from lensmill.physics.passband import pass_band
 from lensmill.quantities import Batch
 
 KNEE = 50.0
@@ -15,6 +16,12 @@ coadd's ~400. It only sets the scale in which a network works."""
 def in_sigmas(batch: Batch, name: str) -> Float[Tensor, "batch band y x"]:
     """The image `name` in units of its sky noise, float32."""
     return batch[name].float() / batch["sky_sigma"].float()[..., None, None]
+
+
+def band_limited(batch: Batch, name: str) -> Float[Tensor, "batch band y x"]:
+    """The image `name` without what its PSF cannot have let through."""
+    pixels = batch["psf_fwhm"].float() / batch["pixel_scale"].float()[:, None]
+    return pass_band(batch[name].float(), pixels)
 
 
 def smooth(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:

@@ -24,6 +24,7 @@ from lensmill.simulation.shards import (
 )
 from lensmill.simulation.simulator import Simulator
 from lensmill.simulation.workers import one_thread
+from lensmill.stages.symmetry import ELEMENTS, turned
 from lensmill.training.build import build_grids, build_simulator
 from lensmill.training.recipe import Part, SimulationRecipe
 
@@ -81,7 +82,7 @@ class Loader:
 
 @dataclass(frozen=True)
 class ShardLoader:
-    """Batches from a simulated data set, shard after shard, over and over.
+    """Batches from a simulated data set, shard after shard; each pass sees it turned another way.
 
     Images that are not stored are rendered. A shard's last batch overlaps the one before where it
     would not be full; a shard smaller than `batch` is one batch.
@@ -112,12 +113,14 @@ class ShardLoader:
 
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Batch:
         """Batch number `step`."""
-        shard, first = self.places[step % len(self.places)]
+        number, position = divmod(step, len(self.places))
+        shard, first = self.places[position]
         rows = slice(first, first + self.batch)
         batch = read_shard(self.folder, self.manifest, shard, rows)
         if set(IMAGES) - batch.keys():
             batch = {**self.render(shard, rows, device), **batch}
-        return {name: value.to(device) for name, value in batch.items()}
+        moved = {name: value.to(device) for name, value in batch.items()}
+        return dict(turned(moved, number % len(ELEMENTS)))
 
     def render(self, shard: int, rows: slice, device: torch.device | str = "cpu") -> Batch:
         """Rows of a shard, rendered from its scenes: on a CPU, the simulator's own bits.
