@@ -20,6 +20,7 @@ MEMBERS = {
     "EDSR": (partial(EDSR, width=8, blocks=2), "image"),
     "Trunk": (partial(Trunk, widths=(6, 8, 10), blocks=1, hidden=8), "vector"),
     "Polar": (partial(Polar, width=6, wide=8, blocks=1, hidden=8), "vector"),
+    "Polar folded by three": (partial(Polar, width=6, wide=8, blocks=1, fold=3), "vector"),
     "ResNet50": (partial(ResNet50, width=8), "vector"),
 }
 

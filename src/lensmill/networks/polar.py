@@ -42,12 +42,12 @@ class Ring(Normed):
 
 
 class Polar(nn.Module):
-    """Residual blocks at 1/2 of the resolution, on `radii` × `angles` points around the centre,
+    """Residual blocks at 1/fold of the resolution, on `radii` × `angles` points around the centre,
     and on half of these; then moments over the angle, then two linear layers in float32.
 
     `width`, `wide`: channels before and after that halving. `reach`: the largest radius in pixels;
-    beyond the stamp it is as at its edge. The moments are the mean, the maximum, and the dipole
-    and quadrupole, which an ellipticity needs.
+    beyond the stamp it is as at its edge. `fold`: pixels along a side that become channels. The
+    moments are the mean, the maximum, and the dipole and quadrupole, which an ellipticity needs.
     """
 
     def __init__(
@@ -61,10 +61,11 @@ class Polar(nn.Module):
         angles: int = 32,
         reach: float = 24.0,
         hidden: int = 128,
+        fold: int = 2,
     ) -> None:
         super().__init__()
-        self.radii, self.angles, self.reach = radii, angles, reach
-        self.stem = nn.Sequential(Stem(in_channels, width), Normed(width))
+        self.radii, self.angles, self.reach, self.fold = radii, angles, reach, fold
+        self.stem = nn.Sequential(Stem(in_channels, width, fold), Normed(width))
         self.fine = nn.Sequential(*(Ring(width) for _ in range(blocks)))
         self.down = nn.Conv2d(width, wide, 2, 2)
         self.coarse = nn.Sequential(*(Ring(wide) for _ in range(blocks)))
@@ -74,7 +75,7 @@ class Polar(nn.Module):
         self.head = nn.Linear(hidden, out_channels)
 
     def forward(self, x: Float[Tensor, "batch c y x"]) -> Float[Tensor, "batch d"]:
-        padded = pad_to_multiple(x, 2)
+        padded = pad_to_multiple(x, self.fold)
         points = self._points(x.shape[-2:], padded).expand(len(x), -1, -1, -1)
         features = self.stem(padded).contiguous()
         with torch.autocast(x.device.type, enabled=False):

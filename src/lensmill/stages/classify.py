@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from lensmill.quantities import CONDITIONS, IS_LENS, P_LENS, Batch, by_name
 from lensmill.stages.base import NetworkFactory, Stage
-from lensmill.stages.scaling import channel_count, channels
+from lensmill.stages.scaling import band_limited, channel_count, channels
 
 
 class Classify(Stage):
@@ -24,8 +24,10 @@ class Classify(Stage):
         network: NetworkFactory,
         bands: tuple[str, ...] = ("g", "r", "i"),
         images: tuple[str, ...] = ("noisy", "source"),
+        band_limited: bool = False,
     ) -> None:
         super().__init__()
+        self.band_limited = band_limited
         self.bands, self.images = tuple(bands), tuple(images)
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
         self.writes, self.learns = (P_LENS,), (IS_LENS,)
@@ -33,6 +35,7 @@ class Classify(Stage):
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, batch: Batch) -> Float[Tensor, " batch"]:
+        batch = band_limited(batch) if self.band_limited else batch
         return self.network(channels(batch, self.images)).float().squeeze(1)
 
     def decode(self, output: Tensor, batch: Batch) -> Batch:

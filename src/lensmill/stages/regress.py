@@ -19,7 +19,7 @@ from lensmill.quantities import (
 )
 from lensmill.stages.base import NetworkFactory, Stage
 from lensmill.stages.posterior import Mixture, from_raw
-from lensmill.stages.scaling import channel_count, channels
+from lensmill.stages.scaling import band_limited, channel_count, channels
 
 TYPICAL_PIXELS = 6.0
 """θ_E in pixels about which the network works."""
@@ -40,8 +40,10 @@ class Regress(Stage):
         bands: tuple[str, ...] = ("g", "r", "i"),
         images: tuple[str, ...] = ("noisy", "source"),
         components: int = 4,
+        band_limited: bool = False,
     ) -> None:
         super().__init__()
+        self.band_limited = band_limited
         self.bands, self.images, self.components = tuple(bands), tuple(images), components
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
         self.writes = (
@@ -57,6 +59,7 @@ class Regress(Stage):
         self.register_buffer("scale", torch.tensor([0.4, 0.2, 0.2]))
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch raw"]:
+        batch = band_limited(batch) if self.band_limited else batch
         return self.network(channels(batch, self.images)).float()
 
     def posterior(self, output: Tensor, batch: Batch) -> Mixture:

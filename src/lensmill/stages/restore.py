@@ -68,8 +68,7 @@ class Restore(Stage, ABC):
         self.network = network(count, len(self.bands))
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
-        if self.band_limited:
-            batch = {**batch, NOISY.name: band_limited(batch, NOISY.name)}
+        batch = band_limited(batch) if self.band_limited else batch
         first = in_sigmas(batch, self.images[0])
         output = self.network(channels(batch, self.images)).float()
         return self.restored(first, local_noise(first) * output)

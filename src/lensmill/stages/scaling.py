@@ -18,10 +18,12 @@ def in_sigmas(batch: Batch, name: str) -> Float[Tensor, "batch band y x"]:
     return batch[name].float() / batch["sky_sigma"].float()[..., None, None]
 
 
-def band_limited(batch: Batch, name: str) -> Float[Tensor, "batch band y x"]:
-    """The image `name` without what its PSF cannot have let through."""
+def band_limited(batch: Batch) -> Batch:
+    """`batch` with `noisy`, if it is there, less what its PSF cannot have let through."""
+    if "noisy" not in batch:
+        return batch
     pixels = batch["psf_fwhm"].float() / batch["pixel_scale"].float()[:, None]
-    return pass_band(batch[name].float(), pixels)
+    return {**batch, "noisy": pass_band(batch["noisy"].float(), pixels)}
 
 
 def smooth(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:
