@@ -2,7 +2,7 @@
 
     python benchmarks/table1.py WEIGHTS RECIPE [COUNT] [--out FOLDER] [--limits LIMITS.parquet]
 
-Evaluates the weights on COUNT systems (2000) of the test split and a quarter as many of the
+Evaluates the weights on COUNT systems (12000) of the test split and a quarter as many of the
 training split (for Figure 3), makes the report with the figures in FOLDER (table1), and writes
 benchmarks/results/table1.json. Limits are those of the same systems, as the limits verb writes
 them; without them there is no sigma_over_limit_theta_e. On a GPU, if torch sees one.
@@ -10,7 +10,6 @@ them; without them there is no sigma_over_limit_theta_e. On a GPU, if torch sees
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from lensmill.evaluation.evaluate import evaluate
-from lensmill.evaluation.files import LIMITS, TRAIN, Evaluation
-from lensmill.evaluation.report import report, table_one_of
+from lensmill.evaluation.benchmark import FULL, benchmark
+from lensmill.evaluation.files import Evaluation
+from lensmill.evaluation.report import table_one_of
 from lensmill.evaluation.summary import figure, median
 from lensmill.evaluation.table_one import shared
 from lensmill.training.recipe import read_recipe
@@ -76,24 +75,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", type=Path)
     parser.add_argument("recipe", type=Path)
-    parser.add_argument("count", type=int, nargs="?", default=2000)
+    parser.add_argument("count", type=int, nargs="?", default=FULL)
     parser.add_argument("--out", type=Path, default=Path("table1"))
     parser.add_argument("--limits", type=Path)
     given = parser.parse_args()
-    recipe = read_recipe(given.recipe)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    evaluate(given.weights, recipe, given.out, count=given.count, baseline=0, device=device)
-    train = given.out / TRAIN
-    few = max(1, given.count // 4)
-    evaluate(given.weights, recipe, train, count=few, baseline=0, split="train", device=device)
-    if given.limits and given.limits != given.out / LIMITS:
-        shutil.copy(given.limits, given.out / LIMITS)
-    report(given.out)
+    evaluation = benchmark(
+        given.weights,
+        read_recipe(given.recipe),
+        given.out,
+        count=given.count,
+        limits=given.limits,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )
     print(table_one_of(given.out))
     command = " ".join(["python benchmarks/table1.py", *sys.argv[1:]])
-    found = result(Evaluation.read(given.out), command)
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    RESULTS.write_text(json.dumps(result(evaluation, command), indent=1) + "\n")
 
 
 if __name__ == "__main__":

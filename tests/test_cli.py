@@ -96,3 +96,13 @@ def test_simulate_then_train_a_step_from_shards(tmp_path):
     assert trained.exit_code == 0, trained.output
     assert (out / "denoise.safetensors").is_file()
     assert (out / "denoise.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((), "--benchmark paper"), (("--benchmark", "pap"), "choices: paper")],
+)
+def test_a_report_needs_something_to_report(arguments, message):
+    result = invoke("report", *arguments)
+    assert result.exit_code == 1
+    assert message in result.output

@@ -1,11 +1,12 @@
 """Recipes: every mistake is named, with its path and the right key."""
 
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from lensmill.training.build import build_grids, build_simulator, build_stage
-from lensmill.training.recipe import parse_recipe, read_recipe
+from lensmill.training.recipe import parse_recipe, read_recipe, shipped_recipe
 
 SHIPPED = sorted(
     path.name
@@ -113,3 +114,12 @@ def test_a_recipe_survives_json():
     text = resources.files("lensmill.recipes").joinpath("smoke.toml").read_text()
     recipe = parse_recipe(text)
     assert type(recipe).model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def test_a_shipped_recipe_is_read_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_recipe(Path("smoke")) == shipped_recipe("smoke")
+    with pytest.raises(ValueError, match=r"no recipe 'smok'; shipped: .*smoke"):
+        read_recipe(Path("smok"))
+    with pytest.raises(ValueError, match=r"no recipe mine.toml; shipped: .*survey"):
+        read_recipe(Path("mine.toml"))

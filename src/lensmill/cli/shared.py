@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 RecipeOption = Annotated[
-    Path | None, typer.Option("--recipe", help="A recipe (TOML); the shipped one by default.")
+    Path | None, typer.Option("--recipe", help="A recipe: a TOML file, or a shipped one's name.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
 
@@ -47,14 +47,9 @@ def tell_figures(summary: dict[str, Any]) -> None:
 
 
 def chosen_recipe(path: Path | None):  # type: ignore[no-untyped-def]
-    from lensmill.training.recipe import parse_recipe, read_recipe
+    from lensmill.training.recipe import read_recipe
 
-    if path is not None:
-        return read_recipe(path)
-    from importlib import resources
-
-    text = resources.files("lensmill.recipes").joinpath("survey.toml").read_text(encoding="utf-8")
-    return parse_recipe(text, "survey.toml")
+    return read_recipe(path or Path("survey"))
 
 
 def chosen_device(name: str) -> str:

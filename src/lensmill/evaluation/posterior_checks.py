@@ -83,5 +83,7 @@ def histogram(value: Column, bins: int = 10) -> NDArray[np.int64]:
 def expected_coverage(
     share: Column, levels: Float[np.ndarray, " level"]
 ) -> Float[np.ndarray, " level"]:
-    """Of TARP's regions of each level, the share that holds the truth."""
+    """Of TARP's regions of each level, the share that holds the truth; nan of no lens at all."""
+    if len(share) == 0:
+        return np.full(len(levels), np.nan)
     return (share[:, None] < levels).mean(0)

@@ -1,6 +1,8 @@
 """Recipe: a TOML file that says what to simulate and what to train; checked all at once."""
 
 import tomllib
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -194,10 +196,30 @@ def parse_recipe(text: str, source: str = "recipe") -> Recipe:
         raise ValueError(f"{source}:\n" + "\n".join(lines)) from None
 
 
+def shipped_recipes() -> list[str]:
+    """The names of the recipes in `lensmill.recipes`."""
+    files = (Path(file.name) for file in _shipped().iterdir())
+    return sorted(file.stem for file in files if file.suffix == ".toml")
+
+
+def shipped_recipe(name: str) -> Recipe:
+    """The shipped recipe `name`; ValueError lists the choices."""
+    if name not in shipped_recipes():
+        raise ValueError(f"no recipe {name!r}; shipped: {', '.join(shipped_recipes())}")
+    file = f"{name}.toml"
+    return parse_recipe(_shipped().joinpath(file).read_text(encoding="utf-8"), file)
+
+
+def _shipped() -> Traversable:
+    return resources.files("lensmill.recipes")
+
+
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a file; see `parse_recipe`."""
+    """The recipe in a file, or the shipped one of that name; see `parse_recipe`."""
+    if not path.is_file() and not path.suffix and path.name == str(path):
+        return shipped_recipe(path.name)
     if not path.is_file():
-        raise ValueError(f"no recipe {path}")
+        raise ValueError(f"no recipe {path}; shipped: {', '.join(shipped_recipes())}")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

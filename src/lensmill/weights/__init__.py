@@ -3,4 +3,6 @@
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-"""Where the shipped weights lie."""
+"""Where the shipped weights for survey images lie."""
+COMPACT = FOLDER / "compact"
+"""Where those for the paper's images lie."""

@@ -1,0 +1,50 @@
+"""The paper's experiments done anew: both splits, the page, the table."""
+
+import pytest
+import torch
+
+from lensmill.evaluation.benchmark import benchmark
+from lensmill.evaluation.files import LIMITS, TRAIN
+from lensmill.evaluation.modules import STAGES
+from lensmill.evaluation.report import table_one_of
+from lensmill.training.build import build_stage
+from lensmill.training.checkpoint import save_stage
+from lensmill.training.recipe import shipped_recipe
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return shipped_recipe("smoke")
+
+
+@pytest.fixture(scope="module")
+def weights(recipe, tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights")
+    for name in STAGES:
+        stage = recipe.stages[name]
+        save_stage(folder / f"{name}.safetensors", build_stage(stage), stage)
+    return folder
+
+
+def test_both_splits_the_page_and_the_table(recipe, weights, tmp_path):
+    shares = []
+    evaluation = benchmark(
+        weights, recipe, tmp_path, count=8, report=lambda share, line: shares.append(share)
+    )
+    assert evaluation.table is not None
+    assert evaluation.train is not None
+    assert len(evaluation.table["index"]) == 8
+    assert len(evaluation.train["index"]) == 2
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    assert (tmp_path / "report.html").is_file()
+    assert (tmp_path / TRAIN / "evaluation.json").is_file()
+    assert "(d) accuracy, chained" in table_one_of(tmp_path)
+
+
+def test_limits_are_taken_along(recipe, weights, tmp_path):
+    (tmp_path / "mine.parquet").write_bytes(b"no table")
+    with pytest.raises(ValueError, match="not Parquet"):
+        benchmark(weights, recipe, tmp_path / "out", count=2, limits=tmp_path / "mine.parquet")
+    assert (tmp_path / "out" / LIMITS).is_file()
