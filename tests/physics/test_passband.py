@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lensmill.physics.passband import FAINTEST, pass_band
+from lensmill.physics.passband import FAINTEST, matched, pass_band
 from lensmill.physics.psf import FWHM_PER_SIGMA, gaussian_sample_matrix
 
 SHAPE = (63, 48)
@@ -53,3 +53,13 @@ def test_turning_commutes(generator):
     noise = torch.randn(2, 2, *SHAPE, generator=generator)
     turned = pass_band(noise.flip(-1, -2), FWHM)
     torch.testing.assert_close(turned.flip(-1, -2), pass_band(noise, FWHM), rtol=0, atol=1e-5)
+
+
+def test_matched_bands_have_the_widest_psf():
+    """Gaussians of unit flux become one Gaussian."""
+    y, x = torch.meshgrid(torch.arange(61.0) - 30, torch.arange(48.0) - 23, indexing="ij")
+    squared = 2 * (FWHM.double() / FWHM_PER_SIGMA)[..., None, None] ** 2
+    image = torch.exp(-(y**2 + x**2) / squared) / (math.pi * squared)
+    found = matched(image, FWHM.double())
+    widest = image.gather(1, FWHM.argmax(1)[:, None, None, None].expand(-1, 1, 61, 48))
+    torch.testing.assert_close(found, widest.expand_as(found), rtol=0, atol=1e-6)

@@ -25,7 +25,13 @@ MAKERS = {
     "classify": partial(Classify, VECTOR),
     "regress": partial(Regress, VECTOR, components=2),
 }
-OTHERS = {"stretched": partial(Deblend, IMAGE, ("g", "r", "i"), ("clean", "noisy"), 0.5, True)}
+EVERYTHING = {"band_limited": True, "colours": True}
+OTHERS = {
+    "deblend with everything": partial(
+        Deblend, IMAGE, images=("clean", "noisy"), stretched=0.5, **EVERYTHING
+    ),
+    "classify with everything": partial(Classify, VECTOR, **EVERYTHING),
+}
 
 
 @pytest.fixture(scope="session")

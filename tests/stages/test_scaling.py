@@ -5,6 +5,7 @@ import torch
 from lensmill.stages.scaling import (
     channel_count,
     channels,
+    colour_channels,
     condition_channels,
     image_channels,
     in_sigmas,
@@ -15,7 +16,9 @@ from lensmill.stages.scaling import (
 
 def test_channel_count_is_true(batch):
     for images in (("noisy",), ("noisy", "source")):
-        assert channels(batch, images).shape == (8, channel_count(3, len(images)), 34, 39)
+        for colours in (False, True):
+            count = channel_count(3, len(images), colours)
+            assert channels(batch, images, colours).shape == (8, count, 34, 39)
 
 
 def test_images_in_sigmas(batch):
@@ -59,3 +62,25 @@ def test_positions_start_at_the_centre(batch):
     assert torch.equal(y[:, 0] * 10, torch.arange(-2.0, 3.0))
     assert radius[2, 3] == 0
     assert radius.argmax() == 0
+
+
+def test_of_a_galaxy_of_one_colour_its_colours_show_nothing_but_the_arcs():
+    """Bright, elliptical, seen through another PSF in each band; arcs of another colour."""
+    y, x = torch.meshgrid(torch.arange(61.0) - 30, torch.arange(66.0) - 32.5, indexing="ij")
+    fwhm = torch.tensor([[8.0, 7.0, 6.5], [7.0, 7.5, 8.0]])
+    sigma = (fwhm / 2.3548)[..., None, None]
+    colour = torch.tensor([200.0, 900.0, 1500.0])[:, None, None]
+
+    def blob(width_x, width_y, x_0):
+        squared = (x - x_0) ** 2 / (width_x**2 + sigma**2) + y**2 / (width_y**2 + sigma**2)
+        return torch.exp(-squared / 2) / torch.sqrt(
+            (width_x**2 + sigma**2) * (width_y**2 + sigma**2)
+        )
+
+    galaxy = 30 * colour * blob(4.0, 6.0, 0.0)
+    arc = 3000 * blob(0.5, 1.5, 12.0)
+    assert galaxy.amax((2, 3)).min() > 100
+    assert colour_channels(galaxy, fwhm).abs().max() < 0.05
+    found = colour_channels(galaxy + arc, fwhm)
+    assert (found.amax((2, 3)) > 1).all()
+    assert (abs(found.flatten(2).argmax(2) % 66 - 44.5) < 3).all()

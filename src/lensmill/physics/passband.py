@@ -1,6 +1,7 @@
-"""Pass band: what of an image a PSF could have let through; the rest of it is noise."""
+"""Pass band: what of an image a PSF could have let through, and bands brought to one PSF."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -14,23 +15,37 @@ FAINTEST = 1e-3
 MARGIN = 16
 """Pixels mirrored beyond each edge, so that the far edge is no neighbour."""
 
+Image = Float[Tensor, "batch band y x"]
 
-def pass_band(
-    image: Float[Tensor, "batch band y x"], fwhm: Float[Tensor, "batch band"]
-) -> Float[Tensor, "batch band y x"]:
+
+def pass_band(image: Image, fwhm: Float[Tensor, "batch band"]) -> Image:
     """`image` without the frequencies that a Gaussian of `fwhm` (pixels) does not transmit.
 
     Its transform is multiplied by 1 / (1 + (FAINTEST / T)²) with T = exp(−2 π² σ² f²), σ in
     pixels and f in cycles per pixel: light as faint as the noise keeps all but a millionth.
     """
+    squared_sigma = (fwhm / FWHM_PER_SIGMA).square()[..., None, None]
+
+    def kept(squared: Tensor) -> Tensor:
+        return torch.sigmoid(-4 * math.pi**2 * squared_sigma * squared - 2 * math.log(FAINTEST))
+
+    return _filtered(image, kept)
+
+
+def matched(image: Image, fwhm: Float[Tensor, "batch band"]) -> Image:
+    """`image` as if all of its bands had the widest of their Gaussian PSFs; fwhm in pixels."""
+    squared_sigma = (fwhm / FWHM_PER_SIGMA).square()
+    missing = (squared_sigma.amax(1, keepdim=True) - squared_sigma)[..., None, None]
+    return _filtered(image, lambda squared: torch.exp(-2 * math.pi**2 * missing * squared))
+
+
+def _filtered(image: Image, transmission: Callable[[Tensor], Tensor]) -> Image:
+    """`image` with its transform multiplied by a function of (cycles per pixel)²."""
     y, x = image.shape[-2:]
     pad_y, pad_x = min(MARGIN, y - 1), min(MARGIN, x - 1)
     padded = functional.pad(image, (pad_x, pad_x, pad_y, pad_y), mode="reflect")
     rows = torch.fft.fftfreq(padded.shape[-2], device=image.device)
     columns = torch.fft.rfftfreq(padded.shape[-1], device=image.device)
-    squared = rows[:, None] ** 2 + columns**2
-    sigma = (fwhm / FWHM_PER_SIGMA)[..., None, None]
-    exponent = 4 * math.pi**2 * sigma**2 * squared + 2 * math.log(FAINTEST)
-    kept = torch.fft.rfft2(padded) * torch.sigmoid(-exponent)
+    kept = torch.fft.rfft2(padded) * transmission(rows[:, None] ** 2 + columns**2)
     filtered = torch.fft.irfft2(kept, s=padded.shape[-2:])
     return filtered[..., pad_y : pad_y + y, pad_x : pad_x + x]

@@ -25,18 +25,19 @@ class Classify(Stage):
         bands: tuple[str, ...] = ("g", "r", "i"),
         images: tuple[str, ...] = ("noisy", "source"),
         band_limited: bool = False,
+        colours: bool = False,
     ) -> None:
         super().__init__()
-        self.band_limited = band_limited
+        self.band_limited, self.colours = band_limited, colours
         self.bands, self.images = tuple(bands), tuple(images)
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
         self.writes, self.learns = (P_LENS,), (IS_LENS,)
-        self.network = network(channel_count(len(self.bands), len(self.images)), 1)
+        self.network = network(channel_count(len(self.bands), len(self.images), colours), 1)
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, batch: Batch) -> Float[Tensor, " batch"]:
         batch = band_limited(batch) if self.band_limited else batch
-        return self.network(channels(batch, self.images)).float().squeeze(1)
+        return self.network(channels(batch, self.images, self.colours)).float().squeeze(1)
 
     def decode(self, output: Tensor, batch: Batch) -> Batch:
         return {P_LENS.name: torch.sigmoid(output / self.temperature)}

@@ -21,8 +21,9 @@ class Deblend(Restore):
         images: tuple[str, ...] = ("clean",),
         stretched: float = 0.0,
         band_limited: bool = False,
+        colours: bool = False,
     ) -> None:
-        super().__init__(network, bands, images, stretched, band_limited)
+        super().__init__(network, bands, images, stretched, band_limited, colours)
 
     def restored(self, first: Image, output: Image) -> Image:
         """The network's output itself."""

@@ -17,8 +17,9 @@ class Denoise(Restore):
         images: tuple[str, ...] = ("noisy",),
         stretched: float = 0.0,
         band_limited: bool = False,
+        colours: bool = False,
     ) -> None:
-        super().__init__(network, bands, images, stretched, band_limited)
+        super().__init__(network, bands, images, stretched, band_limited, colours)
 
     def restored(self, first: Image, output: Image) -> Image:
         """The observed image less its noise."""

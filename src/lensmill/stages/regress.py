@@ -41,9 +41,10 @@ class Regress(Stage):
         images: tuple[str, ...] = ("noisy", "source"),
         components: int = 4,
         band_limited: bool = False,
+        colours: bool = False,
     ) -> None:
         super().__init__()
-        self.band_limited = band_limited
+        self.band_limited, self.colours = band_limited, colours
         self.bands, self.images, self.components = tuple(bands), tuple(images), components
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
         self.writes = (
@@ -55,12 +56,14 @@ class Regress(Stage):
             E2,
         )
         self.learns = (IS_LENS, THETA_E, E1, E2, PIXEL_SCALE)
-        self.network = network(channel_count(len(self.bands), len(self.images)), 10 * components)
+        self.network = network(
+            channel_count(len(self.bands), len(self.images), colours), 10 * components
+        )
         self.register_buffer("scale", torch.tensor([0.4, 0.2, 0.2]))
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch raw"]:
         batch = band_limited(batch) if self.band_limited else batch
-        return self.network(channels(batch, self.images)).float()
+        return self.network(channels(batch, self.images, self.colours)).float()
 
     def posterior(self, output: Tensor, batch: Batch) -> Mixture:
         """The mixture over (ln θ_E/arcsec, e1, e2)."""

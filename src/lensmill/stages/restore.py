@@ -45,7 +45,8 @@ class Restore(Stage, ABC):
     light far below the noise counts too.
 
     `band_limited`: what the PSF cannot have let through is taken out of `noisy` first, so that
-    the network is left with noise as smooth as light.
+    the network is left with noise as smooth as light. `colours`: it sees what is left of each
+    band when the next one is subtracted in the colour of the centre.
     """
 
     target: Quantity
@@ -57,20 +58,21 @@ class Restore(Stage, ABC):
         images: tuple[str, ...],
         stretched: float,
         band_limited: bool,
+        colours: bool,
     ) -> None:
         super().__init__()
         self.bands, self.images = tuple(bands), tuple(images)
-        self.stretched, self.band_limited = stretched, band_limited
+        self.stretched, self.band_limited, self.colours = stretched, band_limited, colours
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
         self.writes = (self.target,)
         self.learns = (self.target, SKY_SIGMA, *((NOISY, ZERO_POINT) if stretched else ()))
-        count = channel_count(len(self.bands), len(self.images))
+        count = channel_count(len(self.bands), len(self.images), colours)
         self.network = network(count, len(self.bands))
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
         batch = band_limited(batch) if self.band_limited else batch
         first = in_sigmas(batch, self.images[0])
-        output = self.network(channels(batch, self.images)).float()
+        output = self.network(channels(batch, self.images, self.colours)).float()
         return self.restored(first, local_noise(first) * output)
 
     @abstractmethod

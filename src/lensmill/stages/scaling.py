@@ -1,16 +1,23 @@
 """Scaling: images and conditions as channels that a network can digest, in any survey's units."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from lensmill.physics.passband import pass_band
+from lensmill.physics.passband import matched, pass_band
 from lensmill.quantities import Batch
 
 KNEE = 50.0
 """S/N per pixel above which the noise of the object counts; between a visit's ~20 and a 10-year
 coadd's ~400. It only sets the scale in which a network works."""
+
+REDDEST = 100.0
+"""Largest ratio, either way, of a galaxy's S/N in two neighbouring bands."""
+TINY = 1e-3
+"""S/N below which a band shows no galaxy at the centre."""
 
 
 def in_sigmas(batch: Batch, name: str) -> Float[Tensor, "batch band y x"]:
@@ -18,12 +25,16 @@ def in_sigmas(batch: Batch, name: str) -> Float[Tensor, "batch band y x"]:
     return batch[name].float() / batch["sky_sigma"].float()[..., None, None]
 
 
+def fwhm_pixels(batch: Batch) -> Float[Tensor, "batch band"]:
+    """FWHM of the PSF in pixels."""
+    return batch["psf_fwhm"].float() / batch["pixel_scale"].float()[:, None]
+
+
 def band_limited(batch: Batch) -> Batch:
     """`batch` with `noisy`, if it is there, less what its PSF cannot have let through."""
     if "noisy" not in batch:
         return batch
-    pixels = batch["psf_fwhm"].float() / batch["pixel_scale"].float()[:, None]
-    return {**batch, "noisy": pass_band(batch["noisy"].float(), pixels)}
+    return {**batch, "noisy": pass_band(batch["noisy"].float(), fwhm_pixels(batch))}
 
 
 def smooth(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:
@@ -51,8 +62,7 @@ def image_channels(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "bat
 def condition_channels(batch: Batch, like: Float[Tensor, "batch c y x"]) -> Tensor:
     """ln of the PSF's FWHM in pixels, per band, and where each pixel lies, as constant maps."""
     y, x = like.shape[-2:]
-    pixels = batch["psf_fwhm"].float() / batch["pixel_scale"].float()[:, None]
-    fwhm = torch.log(pixels)[..., None, None].expand(-1, -1, y, x)
+    fwhm = torch.log(fwhm_pixels(batch))[..., None, None].expand(-1, -1, y, x)
     rows = (torch.arange(y, device=like.device) - (y - 1) / 2)[:, None].expand(y, x)
     columns = (torch.arange(x, device=like.device) - (x - 1) / 2)[None, :].expand(y, x)
     radius = torch.log1p(torch.hypot(rows, columns))
@@ -60,12 +70,44 @@ def condition_channels(batch: Batch, like: Float[Tensor, "batch c y x"]) -> Tens
     return torch.cat([fwhm, where], 1)
 
 
-def channels(batch: Batch, images: tuple[str, ...]) -> Float[Tensor, "batch c y x"]:
-    """All input channels of a stage that reads `images`."""
-    views = [image_channels(in_sigmas(batch, name)) for name in images]
+def colour_channels(
+    image: Float[Tensor, "batch band y x"], fwhm: Float[Tensor, "batch band"]
+) -> Float[Tensor, "batch c y x"]:
+    """Each band less the next one, scaled to the colour of the centre, in units of local noise.
+
+    A galaxy of one colour leaves nothing, however bright, and arcs of another colour all of
+    theirs (Gavazzi et al. 2014); the bands are brought to one PSF first. fwhm: pixels.
+    """
+    image = matched(image, fwhm)
+    core = (image * _centre(image, fwhm)).sum((-2, -1), keepdim=True).clamp(min=TINY)
+    ratio = (core[:, :-1] / core[:, 1:]).clamp(1 / REDDEST, REDDEST)
+    noise = local_noise(image)
+    both = torch.hypot(noise[:, :-1], ratio * noise[:, 1:])
+    return torch.asinh((image[:, :-1] - ratio * image[:, 1:]) / both)
+
+
+def _centre(
+    image: Float[Tensor, "batch band y x"], fwhm: Float[Tensor, "batch band"]
+) -> Float[Tensor, "batch 1 y x"]:
+    """Weights of the pixels about the centre: the widest PSF."""
+    y, x = image.shape[-2:]
+    rows = (torch.arange(y, device=image.device) - (y - 1) / 2)[:, None]
+    columns = torch.arange(x, device=image.device) - (x - 1) / 2
+    squared = (rows**2 + columns**2) / fwhm.amax(1)[:, None, None, None] ** 2
+    return torch.exp(-4 * math.log(2) * squared)
+
+
+def channels(
+    batch: Batch, images: tuple[str, ...], colours: bool = False
+) -> Float[Tensor, "batch c y x"]:
+    """All input channels of a stage that reads `images`; with their `colours` too."""
+    stamps = [in_sigmas(batch, name) for name in images]
+    views = [image_channels(stamp) for stamp in stamps]
+    if colours:
+        views += [colour_channels(stamp, fwhm_pixels(batch)) for stamp in stamps]
     return torch.cat([*views, condition_channels(batch, views[0])], 1)
 
 
-def channel_count(bands: int, images: int) -> int:
+def channel_count(bands: int, images: int, colours: bool = False) -> int:
     """How many channels `channels` makes."""
-    return 3 * bands * images + bands + 3
+    return (3 * bands + colours * (bands - 1)) * images + bands + 3
