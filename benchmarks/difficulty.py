@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from lensmill.evaluation.display import calibrated, display_psnr
+from lensmill.physics.display import calibrated, display_psnr
 from lensmill.provenance import provenance
 from lensmill.simulation.shards import IMAGES
 from lensmill.training.loader import Loader

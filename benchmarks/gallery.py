@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from lensmill.evaluation.display import calibrated, display
+from lensmill.physics.display import calibrated, display
 from lensmill.quantities import Batch
 from lensmill.simulation.scene import KINDS
 from lensmill.simulation.simulator import Simulator

@@ -46,7 +46,7 @@ KEYS = {
 def result(evaluation: Evaluation, command: str) -> dict[str, Any]:
     """The figures as {value, error, n}, and where they came from."""
     summary = evaluation.summary
-    known = {key: summary[name] for key, name in KEYS.items()}
+    known = {key: summary[name] for key, name in KEYS.items() if name in summary}
     provenance = summary["provenance"]
     return {
         **known,
@@ -63,6 +63,8 @@ def result(evaluation: Evaluation, command: str) -> dict[str, Any]:
 def over_limit(evaluation: Evaluation) -> dict[str, Any]:
     """Median over lenses of the posterior's σ of ln θ_E (half of its 68 %) over the least σ."""
     if evaluation.table is None or evaluation.limits is None:
+        return {}
+    if "theta_E_84" not in evaluation.table:  # the paper's networks have no posterior
         return {}
     chain, best = shared(evaluation.table, evaluation.limits)
     sigma = 0.5 * np.log(chain["theta_E_84"] / chain["theta_E_16"])

@@ -30,6 +30,10 @@ NOISY = Quantity("noisy", IMAGE, "image", "the observed image, background subtra
 CLEAN = Quantity("clean", IMAGE, "image", "the noiseless, PSF-convolved image")
 SOURCE = Quantity("source", IMAGE, "image", "the (lensed) source alone, noiseless")
 
+NOISY_DISPLAY = Quantity("noisy_display", IMAGE, "level", "`noisy` as a picture, 0 to 255")
+CLEAN_DISPLAY = Quantity("clean_display", IMAGE, "level", "`clean` as a picture, 0 to 255")
+SOURCE_DISPLAY = Quantity("source_display", IMAGE, "level", "`source` as a picture, 0 to 255")
+
 SKY_SIGMA = Quantity("sky_sigma", PER_BAND, "image", "noise of empty sky, per pixel")
 ZERO_POINT = Quantity("zero_point", PER_BAND, "mag", "AB magnitude of one unit of the image")
 PSF_FWHM = Quantity("psf_fwhm", PER_BAND, "arcsec", "full width at half maximum of the PSF")
@@ -70,6 +74,9 @@ ALL = (
     NOISY,
     CLEAN,
     SOURCE,
+    NOISY_DISPLAY,
+    CLEAN_DISPLAY,
+    SOURCE_DISPLAY,
     SKY_SIGMA,
     ZERO_POINT,
     PSF_FWHM,
@@ -85,6 +92,9 @@ ALL = (
     POSTERIOR_MEAN,
     POSTERIOR_SCALE_TRIL,
 )
+DISPLAYS = (NOISY_DISPLAY, CLEAN_DISPLAY, SOURCE_DISPLAY)
+"""Pictures in the paper's display space: red, green and blue in the place of three bands."""
+IMAGE_NAMES = frozenset(quantity.name for quantity in ALL if quantity.axes == IMAGE)
 CONDITIONS = (SKY_SIGMA, PSF_FWHM, PIXEL_SCALE)
 
 

@@ -19,6 +19,7 @@ from lensmill.evaluation.targets import Ranges, target_ranges
 from lensmill.provenance import digest, file_digest, provenance
 from lensmill.quantities import Batch
 from lensmill.simulation.shards import FIRST_INDEX, Split
+from lensmill.stages.display import with_displays
 from lensmill.training.build import build_survey
 from lensmill.training.loader import Loader
 from lensmill.training.recipe import Recipe
@@ -82,7 +83,7 @@ def _predicted(
     modules: Modules, loader: Loader, step: int, device: str
 ) -> tuple[Batch, dict[str, Batch]]:
     """Batch `step` and what was predicted of it, back on the CPU."""
-    truth = loader(step, device)
+    truth = with_displays(loader(step, device))
     predicted = modules.predict(truth)
     return _on_cpu(truth), {way: _on_cpu(batch) for way, batch in predicted.items()}
 

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lensmill.evaluation.display import BANDS, calibrated, display
+from lensmill.evaluation.claims import pictures
+from lensmill.physics.display import BANDS
 from lensmill.quantities import Batch
 
 FILE = "examples.npz"
@@ -33,26 +34,21 @@ def chosen(truth: Batch, predicted: Mapping[str, Batch]) -> dict[str, NDArray[np
         return {}
     lens = truth["is_lens"] > 0.5
     rows = torch.cat([torch.nonzero(each)[:EACH, 0] for each in (lens, ~lens)])
-    images = {
-        "noisy": truth["noisy"],
-        "denoised": predicted["chained"]["clean"],
-        "deblended_chained": predicted["chained"]["source"],
-        "deblended_from_truth": predicted["from_truth"]["source"],
-        "source": truth["source"],
-    }
-    pictures = {name: _pictures(image[rows], truth, rows) for name, image in images.items()}
+    few = {way: _selected(batch, rows) for way, batch in predicted.items()}
+    found = pictures(_selected(truth, rows), few)
     return {
-        **pictures,
+        **{name: _pixels(found[name]) for name in ROWS},
         "is_lens": lens[rows].numpy(),
         "theta_E": truth["theta_E"][rows].numpy(),
     }
 
 
-def _pictures(image: Tensor, truth: Batch, rows: Tensor) -> NDArray[np.uint8]:
+def _selected(batch: Batch, rows: Tensor) -> Batch:
+    return {name: value[rows] for name, value in batch.items()}
+
+
+def _pixels(picture: Tensor) -> NDArray[np.uint8]:
     """Eight-bit pictures, row 0 at the bottom."""
-    zero_point = truth["zero_point"][rows]
-    noisy = calibrated(truth["noisy"][rows], zero_point)
-    picture = display(calibrated(image, zero_point), noisy)
     pixels: NDArray[np.uint8] = picture.permute(0, 2, 3, 1).flip(1).to(torch.uint8).numpy()
     return pixels
 

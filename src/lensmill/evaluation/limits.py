@@ -18,12 +18,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lensmill.evaluation.display import BANDS, calibrated, display_psnr
 from lensmill.evaluation.information import Bound, Telescope, jacobian
 from lensmill.evaluation.metrics import error_rms, linear_psnr
 from lensmill.evaluation.parameters import MASS, Ensemble, Prior, in_double
 from lensmill.evaluation.summary import Figure, figure
 from lensmill.evaluation.table import Column, Table
+from lensmill.physics.display import BANDS, calibrated, display_psnr
 from lensmill.provenance import provenance
 from lensmill.quantities import Batch
 from lensmill.simulation.counter import normal

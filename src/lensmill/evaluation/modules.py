@@ -6,14 +6,15 @@ from pathlib import Path
 
 import torch
 
-from lensmill.quantities import CLEAN, NOISY, SOURCE, Batch, Quantity
+from lensmill.quantities import CLEAN, DISPLAYS, NOISY, SOURCE, Batch, Quantity
 from lensmill.stages.base import Stage
-from lensmill.stages.pipeline import Pipeline
+from lensmill.stages.pipeline import Pipeline, observed
 from lensmill.training.checkpoint import load_stage
 
 STAGES = ("denoise", "deblend", "classify", "regress")
 DIRECT = ("classify_noisy", "regress_noisy")
 """Optional: the paper's baselines, straight from the observed image."""
+IMAGES = (NOISY, CLEAN, SOURCE, *DISPLAYS)
 WAYS = ("chained", "from_truth", "from_noisy")
 """Whose output each module is given: the module before it, the simulator, or none."""
 
@@ -22,11 +23,11 @@ WAYS = ("chained", "from_truth", "from_noisy")
 class Modules:
     """What a weights folder can be asked, way by way.
 
-    chained: the four stages in a row, given `noisy`.
+    chained: the four stages in a row, given `noisy`, or its picture where that is what they read.
     from_truth: deblend, classify and regress, each by itself and given the true images of all
     that it reads: deblend `clean`, classify and regress `source`, and whoever reads `noisy` beside
     them that too. They are the same weights, whatever they were trained on.
-    from_noisy: the direct baselines, given `noisy` alone; as many as there are.
+    from_noisy: the direct baselines, given the same alone; as many as there are.
     """
 
     chained: Pipeline
@@ -40,9 +41,9 @@ class Modules:
         there = [name for name in DIRECT if (weights / f"{name}.safetensors").is_file()]
         direct = {name: load_stage(weights / f"{name}.safetensors").to(device) for name in there}
         return cls(
-            Pipeline(list(stages.values()), given=(NOISY,)).eval(),
+            _from_noisy(list(stages.values())).eval(),
             {name: Pipeline([stages[name]], given=truth_for(stages[name])) for name in STAGES[1:]},
-            {name: Pipeline([stage], given=(NOISY,)) for name, stage in direct.items()},
+            {name: _from_noisy([stage]) for name, stage in direct.items()},
         )
 
     @property
@@ -67,7 +68,7 @@ class Modules:
 
     @torch.no_grad()
     def predict(self, truth: Batch) -> dict[str, Batch]:
-        """What is predicted, for each of `WAYS`."""
+        """What is predicted, for each of `WAYS`; the pictures that stages read are in `truth`."""
         return {
             "chained": self.chained.predict(truth),
             "from_truth": _written(self.from_truth, truth),
@@ -77,11 +78,15 @@ class Modules:
 
 def truth_for(stage: Stage) -> tuple[Quantity, ...]:
     """The images that a stage reads, which the simulator has too."""
-    return tuple(image for image in (NOISY, CLEAN, SOURCE) if image in stage.reads)
+    return tuple(image for image in IMAGES if image in stage.reads)
+
+
+def _from_noisy(stages: list[Stage]) -> Pipeline:
+    return Pipeline(stages, given=observed(stages))
 
 
 def _images(pipeline: Pipeline) -> list[Quantity]:
-    return [image for image in (NOISY, CLEAN, SOURCE) if image in pipeline.given]
+    return [image for image in IMAGES if image in pipeline.given]
 
 
 def _written(pipelines: Mapping[str, Pipeline], truth: Batch) -> Batch:

@@ -38,14 +38,22 @@ def _bins(table: Table, mae: Array, name: str, value: Array) -> Iterator[dict[st
 
 def _figures(table: Table, mae: Array, rows: Array) -> dict[str, Figure]:
     """`completeness`: the share of lenses with p_lens > 0.5."""
+    return {
+        "completeness": figure(share, table["p_lens"][rows] > 0.5),
+        **_posterior(table, rows),
+        "mae": figure(mean, mae[rows]),
+    }
+
+
+def _posterior(table: Table, rows: Array) -> dict[str, Figure]:
+    if "theta_E_50" not in table:
+        return {}
     with np.errstate(divide="ignore"):
         error = np.abs(table["theta_E_50"][rows] / table["theta_E"][rows] - 1)
     return {
-        "completeness": figure(share, table["p_lens"][rows] > 0.5),
         "theta_E_relative_error_median": figure(median, error),
         "theta_E_coverage68": figure(_coverage68, table["ln_theta_E_pit"][rows]),
         "theta_E_sigma_median": figure(median, table["theta_E_sigma"][rows]),
-        "mae": figure(mean, mae[rows]),
     }
 
 

@@ -76,6 +76,7 @@ def share(column: Array) -> float:
 def summarise(table: Table, ranges: Ranges) -> dict[str, Any]:
     """Every figure of a table as {value, error, n}, of the chain unless its name ends otherwise.
 
+    A table without fluxes or without a posterior has no figures of them.
     ranges: of the targets in training, see `targets`. Beside the figures: the reliability curve of
     p_lens, histograms of PITs and ranks, and TARP's expected coverage.
     """
@@ -98,6 +99,10 @@ def summarise(table: Table, ranges: Ranges) -> dict[str, Any]:
 
 def _images(table: Table) -> dict[str, Figure]:
     """Denoising; deblending against the classical fit, on the systems that have one."""
+    columns = {name: each for name, each in table.items() if name.startswith("display_psnr")}
+    pictures = {f"{name}_mean": figure(mean, column) for name, column in columns.items()}
+    if "psnr_denoised" not in table:
+        return pictures
     gain = table["psnr_denoised"] - table["psnr_noisy"]
     error = {
         name: table[f"source_error_{name}"]
@@ -107,9 +112,8 @@ def _images(table: Table) -> dict[str, Figure]:
     error = {name: column[fitted] for name, column in error.items()}
     correlations = {name: table[f"source_correlation_{name}"][fitted] for name in error}
     chained = error["chained"]
-    pictures = {name: column for name, column in table.items() if name.startswith("display_psnr")}
     return {
-        **{f"{name}_mean": figure(mean, column) for name, column in pictures.items()},
+        **pictures,
         "psnr_noisy_db_median": figure(median, table["psnr_noisy"]),
         "psnr_denoised_db_median": figure(median, table["psnr_denoised"]),
         "denoise_gain_db_median": figure(median, gain),
@@ -165,6 +169,8 @@ def _finding_by(table: Table, way: str) -> dict[str, Figure]:
 
 def _modelling(table: Table) -> dict[str, Figure]:
     """The mass of true lenses, by the chain's posterior."""
+    if "theta_E_50" not in table:
+        return {}
     lens = table["is_lens"]
     bright = lens & (table["source_snr"] > BRIGHT)
     error = np.abs(table["theta_E_50"] / np.where(lens, table["theta_E"], np.nan) - 1)
@@ -208,6 +214,8 @@ def scaled(table: Table, way: str, ranges: Ranges, circular: bool = False) -> Ar
 
 def _counter_images(table: Table) -> dict[str, Figure]:
     """What is left of counter-images that can be seen, and of the whole light of lensed sources."""
+    if "counter_image_snr" not in table:
+        return {}
     lens, seen = table["is_lens"], table["counter_image_snr"] > SEEN
     counter, source = (
         {way: table[f"{name}_flux_ratio_{way}"] for way in ("chained", "from_truth")}
@@ -231,6 +239,8 @@ def _counter_images(table: Table) -> dict[str, Figure]:
 
 def _posterior(table: Table) -> dict[str, Figure]:
     """Sharpness, and how far PITs and TARP's shares are from uniform."""
+    if "tarp" not in table:
+        return {}
     lens = table["is_lens"]
     return {
         **{
@@ -249,6 +259,8 @@ def _posterior(table: Table) -> dict[str, Figure]:
 
 def _histograms(table: Table) -> dict[str, list[float]]:
     """Counts of PITs and of ranks in twenty bins, and TARP's expected coverage at twenty levels."""
+    if "tarp" not in table:
+        return {}
     lens = table["is_lens"]
     levels = np.arange(1, BINS + 1) / BINS
     ranks = {

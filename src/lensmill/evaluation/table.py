@@ -11,14 +11,14 @@ from torch import Tensor
 
 from lensmill.evaluation.baseline import fit_galaxy
 from lensmill.evaluation.calibration import pit
+from lensmill.evaluation.claims import pictures
 from lensmill.evaluation.counter_images import counter_image, flux_ratio, footprint
-from lensmill.evaluation.display import BANDS, calibrated, display, picture_psnr
 from lensmill.evaluation.metrics import correlation, error_rms, linear_psnr
 from lensmill.evaluation.modules import WAYS
 from lensmill.evaluation.posterior_checks import check, sharpness
+from lensmill.physics.display import BANDS, picture_psnr
 from lensmill.physics.surveys import Survey
-from lensmill.quantities import Batch
-from lensmill.simulation.shards import IMAGES
+from lensmill.quantities import POSTERIOR_MEAN, SOURCE, Batch
 from lensmill.simulation.simulator import source_snr
 from lensmill.stages.posterior import PARAMETERS, Mixture
 from lensmill.stages.regress import true_parameters
@@ -42,7 +42,8 @@ def rows(
     source_snr, theta_E, e1, e2 are the truth. theta_E in arcsec; psnr_* in dB and linear,
     display_psnr_* in the paper's pictures (three bands only); source_error_* in sky sigmas,
     source_correlation_* Pearson's, of an image against the true source; *_flux_ratio_* of a
-    deblended image over the true source. relative_exposure is against the survey's own.
+    deblended image over the true source. relative_exposure is against the survey's own. A chain
+    that predicts pictures has no columns of fluxes, one without a posterior none of that.
     """
     chained = predicted["chained"]
     columns = {
@@ -86,6 +87,8 @@ def _posterior(truth: Batch, predicted: Batch, seed: int) -> dict[str, Tensor]:
 
     theta_E_sigma: half of the central 68 %, arcsec; e1_sigma, e2_sigma: standard deviations.
     """
+    if POSTERIOR_MEAN.name not in predicted:
+        return {}
     mixture = Mixture.of(predicted)
     levels = {16: 0.16, 50: 0.5, 84: 0.84}
     quantile = {key: mixture.quantile(p)[:, 0].exp() for key, p in levels.items()}
@@ -115,6 +118,8 @@ def _checks(truth: Batch, predicted: Batch, seed: int) -> dict[str, Tensor]:
 def _images(truth: Batch, predicted: Mapping[str, Batch], baseline: int) -> dict[str, Tensor]:
     """Errors of the images that claim to be clean, and of those that claim to be the source."""
     sigma, source, chained = truth["sky_sigma"], truth["source"], predicted["chained"]
+    if SOURCE.name not in chained:
+        return {}
     columns = {
         "psnr_noisy": linear_psnr(truth["noisy"], truth["clean"], sigma),
         "psnr_denoised": linear_psnr(chained["clean"], truth["clean"], sigma),
@@ -131,22 +136,18 @@ def _pictures(truth: Batch, predicted: Mapping[str, Batch]) -> dict[str, Tensor]
     """PSNRs of the paper's Table 1: of noisy, denoised and clean images, and of the source."""
     if truth["noisy"].shape[1] != BANDS:
         return {}
-    chained = predicted["chained"]
-    claims = (chained["clean"], chained["source"], predicted["from_truth"]["source"])
-    images = [
-        calibrated(image, truth["zero_point"])
-        for image in (*(truth[name] for name in IMAGES), *claims)
-    ]
-    noisy, clean, source, denoised, deblended, from_truth = (
-        display(image, images[0]) for image in images
-    )
+    picture = pictures(truth, predicted)
+    pairs = {
+        "noisy": ("noisy", "clean"),
+        "denoised": ("denoised", "clean"),
+        "clean_vs_source": ("clean", "source"),
+        "denoised_vs_source": ("denoised", "source"),
+        "source_chained": ("deblended_chained", "source"),
+        "source_from_truth": ("deblended_from_truth", "source"),
+    }
     return {
-        "display_psnr_noisy": picture_psnr(noisy, clean),
-        "display_psnr_denoised": picture_psnr(denoised, clean),
-        "display_psnr_clean_vs_source": picture_psnr(clean, source),
-        "display_psnr_denoised_vs_source": picture_psnr(denoised, source),
-        "display_psnr_source_chained": picture_psnr(deblended, source),
-        "display_psnr_source_from_truth": picture_psnr(from_truth, source),
+        f"display_psnr_{name}": picture_psnr(picture[one], picture[other])
+        for name, (one, other) in pairs.items()
     }
 
 
@@ -155,6 +156,8 @@ def _fluxes(truth: Batch, predicted: Mapping[str, Batch]) -> dict[str, Tensor]:
 
     Beside it the flux of the whole source image, where that is brighter than a tenth of its peak.
     """
+    if SOURCE.name not in predicted["chained"]:
+        return {}
     source, sigma = truth["source"], truth["sky_sigma"]
     counter = counter_image(
         source, sigma, truth["theta_E"], truth["psf_fwhm"].mean(1), truth["pixel_scale"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lensmill.quantities import CONDITIONS, NOISY, Batch, Quantity
+from lensmill.quantities import CONDITIONS, NOISY, NOISY_DISPLAY, Batch, Quantity
 from lensmill.stages.base import Stage
 
 
@@ -51,6 +51,11 @@ class Pipeline(nn.Module):
 
     def _stages(self) -> list[Stage]:
         return list(self.stages)  # type: ignore[arg-type]
+
+
+def observed(stages: Sequence[Stage]) -> tuple[Quantity, ...]:
+    """What of the observation the stages read: its fluxes, its picture, or both."""
+    return tuple(q for q in (NOISY, NOISY_DISPLAY) if any(q in stage.reads for stage in stages))
 
 
 def _check(stages: Sequence[Stage], given: Sequence[Quantity]) -> None:

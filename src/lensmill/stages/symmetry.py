@@ -3,12 +3,10 @@
 import torch
 from torch import Tensor
 
-from lensmill.quantities import ALL, E1, E2, IMAGE, Batch
+from lensmill.quantities import E1, E2, IMAGE_NAMES, Batch
 
 ELEMENTS = range(8)
 """Bits: 1 swaps x and y, then 2 reverses y, then 4 reverses x. 0 is the identity."""
-
-_IMAGES = {quantity.name for quantity in ALL if quantity.axes == IMAGE}
 
 
 def turned(batch: Batch, element: int) -> Batch:
@@ -21,7 +19,7 @@ def turned(batch: Batch, element: int) -> Batch:
     signs = {E1.name: -1.0 if swap else 1.0, E2.name: -1.0 if reverse_y != reverse_x else 1.0}
 
     def act(name: str, value: Tensor) -> Tensor:
-        if name in _IMAGES:
+        if name in IMAGE_NAMES:
             value = value.mT if swap else value
             axes = [axis for axis, on in ((-2, reverse_y), (-1, reverse_x)) if on]
             return torch.flip(value, axes) if axes else value

@@ -32,6 +32,9 @@ BUILT_IN = {
     "Deblend": "lensmill.stages.deblend:Deblend",
     "Classify": "lensmill.stages.classify:Classify",
     "Regress": "lensmill.stages.regress:Regress",
+    "DisplayRestore": "lensmill.stages.display_restore:DisplayRestore",
+    "DisplayClassify": "lensmill.stages.display_classify:DisplayClassify",
+    "DisplayRegress": "lensmill.stages.display_regress:DisplayRegress",
 }
 """Short names; your own parts are named `module:Name`."""
 

@@ -7,6 +7,8 @@ from lensmill.stages.symmetry import ELEMENTS, turned
 
 Pair = tuple[Batch, Batch]
 """(what the stage reads, the truth)."""
+Prepare = Callable[[int], Pair]
+"""Batch number -> what is made of it."""
 
 
 class Pool:
@@ -16,7 +18,7 @@ class Pool:
     anew, goes on as if never stopped. Size 0: every step prepares its own batch.
     """
 
-    def __init__(self, prepare: Callable[[int], Pair], size: int) -> None:
+    def __init__(self, prepare: Prepare, size: int) -> None:
         self.prepare, self.size = prepare, size
         self.kept: dict[int, Pair] = {}
 

@@ -164,9 +164,25 @@ class TrainingRecipe(_Strict):
     ema: float = Field(default=0.998, ge=0, lt=1)
     pool: int = Field(default=0, ge=0)
     """Batches kept and used again, turned and mirrored; 0 makes every batch anew."""
+    examples: int = Field(default=0, ge=0)
+    """Systems in all, kept and used again in ever other orders, in whole batches; 0: new ones
+    without end. In a step of the first pass are those of one batch that the stage selects; in a
+    step of a later one as many, on average."""
+    patch: int = Field(default=0, ge=0)
+    """Side in pixels of what is cut at random out of kept examples; 0: the whole stamp."""
+    halvings: float = Field(default=0.0, ge=0)
+    """How often the learning rate is halved over the training, in steps; 0: half a cosine."""
     clip: float = Field(default=1.0, gt=0)
     """Largest gradient norm."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+
+    @model_validator(mode="after")
+    def _one_way_to_keep(self) -> "TrainingRecipe":
+        if self.pool and self.examples:
+            raise ValueError("pool and examples both say what is kept: give one of them")
+        if self.patch and not self.examples:
+            raise ValueError("patch is cut out of kept examples: give examples too")
+        return self
 
 
 class StageRecipe(_Strict):

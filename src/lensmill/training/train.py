@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,16 +11,19 @@ import torch
 from torch import Tensor
 
 from lensmill.provenance import digest, file_digest, provenance
-from lensmill.quantities import NOISY, Batch
+from lensmill.quantities import Batch
 from lensmill.stages.base import Stage
-from lensmill.stages.pipeline import Pipeline
+from lensmill.stages.display import with_displays
+from lensmill.stages.pipeline import Pipeline, observed
 from lensmill.training.build import build_stage
 from lensmill.training.checkpoint import load_stage, load_state, save_stage, save_state
+from lensmill.training.epochs import feed
 from lensmill.training.interrupt import whole
 from lensmill.training.loader import Batches, Loader, ShardLoader
-from lensmill.training.pool import Pair, Pool
+from lensmill.training.pool import Pair
 from lensmill.training.precision import fastest_precision
 from lensmill.training.recipe import Recipe, StageRecipe, TrainingRecipe
+from lensmill.training.schedule import learning_rate
 
 logger = logging.getLogger(__name__)
 
@@ -90,15 +92,7 @@ def load_upstream(out: Path, names: tuple[str, ...]) -> Pipeline | None:
         if not (out / f"{name}.safetensors").is_file():
             raise ValueError(f"train {name!r} first: no {name}.safetensors in {out}")
     stages = [load_stage(out / f"{name}.safetensors") for name in names]
-    return Pipeline(stages, given=(NOISY,)).eval().requires_grad_(False)
-
-
-def learning_rate(share: float, recipe: TrainingRecipe) -> float:
-    """Linear rise, then half a cosine down to 1 % of the peak."""
-    if share < recipe.warmup:
-        return recipe.learning_rate * share / recipe.warmup
-    decay = (share - recipe.warmup) / (1 - recipe.warmup)
-    return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * decay)))
+    return Pipeline(stages, given=observed(stages)).eval().requires_grad_(False)
 
 
 def _stage_recipe(recipe: Recipe, name: str) -> StageRecipe:
@@ -146,7 +140,7 @@ class _Training:
             else ShardLoader.of(shards, batch)
         )
         self.validation = Loader.of(recipe.simulation, batch, "validation", self.device)
-        self.pool = Pool(self.prepare, self.settings.pool)
+        self.pool = feed(self.prepare, self.settings, recipe.simulation.seed)
         if upstream is not None:
             upstream.to(self.device)
         self.check_bands()
@@ -199,11 +193,17 @@ class _Training:
 
     def prepare(self, step: int) -> Pair:
         """Batch number `step` as the stage reads it, and its truth: the examples to train on."""
-        truth = self.loader(step, self.device)
+        truth = self.truth(self.loader, step)
         batch = self.inputs(truth)
         chosen = self.stage.select(truth)
         read = {quantity.name: batch[quantity.name][chosen] for quantity in self.stage.reads}
         return read, {quantity.name: truth[quantity.name][chosen] for quantity in self.stage.learns}
+
+    def truth(self, batches: Batches, step: int) -> Batch:
+        """Batch number `step`, and those of its pictures that are asked for."""
+        given = () if self.upstream is None else self.upstream.given
+        wanted = (*self.stage.reads, *self.stage.learns, *given)
+        return with_displays(batches(step, self.device), wanted)
 
     @torch.no_grad()
     def inputs(self, truth: Batch) -> Batch:
@@ -239,7 +239,7 @@ class _Training:
         stage = self.averaged()
         values: dict[str, list[Tensor]] = {}
         for step in range(VALIDATION_BATCHES):
-            truth = self.validation(step, self.device)
+            truth = self.truth(self.validation, step)
             batch = self.inputs(truth)
             chosen = stage.select(truth)
             batch, truth = ({k: v[chosen] for k, v in b.items()} for b in (batch, truth))

@@ -1,7 +1,7 @@
 """Display space: the eight-bit colour pictures in which the paper's figures are measured.
 
 The paper's image networks and its PSNRs live there (its authors' later code shows how), so its
-Table 1 can only be compared with there. See `metrics.linear_psnr` for fluxes.
+Table 1 can only be compared with there. Fluxes have `evaluation.metrics.linear_psnr`.
 """
 
 import torch

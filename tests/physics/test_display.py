@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lensmill.evaluation.display import calibrated, display, display_psnr
+from lensmill.physics.display import calibrated, display, display_psnr
 
 
 @pytest.fixture
