@@ -2,7 +2,7 @@
 
 import pytest
 
-from lensmill.training import train as module
+from lensmill.training import loop as module
 from lensmill.training.recipe import parse_recipe
 
 TINY = """

@@ -9,13 +9,14 @@ import torch
 from safetensors.torch import load_file
 
 from lensmill.simulation.simulate import simulate
-from lensmill.training import train as module
+from lensmill.training import loop as module
 from lensmill.training.build import build_grids, build_simulator, build_stage
 from lensmill.training.checkpoint import load_stage
 from lensmill.training.loader import Loader
 from lensmill.training.precision import fastest_precision
 from lensmill.training.recipe import TrainingRecipe
-from lensmill.training.train import learning_rate, train
+from lensmill.training.schedule import learning_rate
+from lensmill.training.train import train
 
 DROPPING = """
 import torch
@@ -89,7 +90,7 @@ def test_resumed_equals_uninterrupted(tiny, tmp_path, own_parts, network):
 
 def test_interrupt_in_the_middle_of_a_step_waits_for_its_end(tiny, tmp_path, monkeypatch):
     whole = train(tiny(steps=4), "denoise", tmp_path / "whole", device="cpu")
-    update = module._Training.update_average
+    update = module.Loop.update_average
 
     def pressed(self, step):
         if step == 1:
@@ -97,7 +98,7 @@ def test_interrupt_in_the_middle_of_a_step_waits_for_its_end(tiny, tmp_path, mon
         update(self, step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module._Training, "update_average", pressed)
+        patch.setattr(module.Loop, "update_average", pressed)
         with pytest.raises(KeyboardInterrupt):
             train(tiny(steps=4), "denoise", tmp_path / "parts", device="cpu")
     assert _same(whole, train(tiny(steps=4), "denoise", tmp_path / "parts", device="cpu"))

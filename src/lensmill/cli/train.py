@@ -11,7 +11,7 @@ from lensmill.cli.shared import DeviceOption, RecipeOption, chosen_recipe, frien
 
 @app.command()
 def train(
-    stage: Annotated[str, typer.Argument(help="A stage of the recipe, or all.")] = "all",
+    stage: Annotated[str, typer.Argument(help="A stage of the recipe, together, or all.")] = "all",
     out: Annotated[Path, typer.Option(help="Where weights and states go.")] = Path("runs/survey"),
     recipe: RecipeOption = None,
     budget: Annotated[
@@ -21,20 +21,24 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on from a saved state.")] = True,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train the stages of a recipe, in order; Ctrl-C saves, the same command goes on."""
+    """Train the stages of a recipe, in order, then as one chain (`together`) if the recipe says
+    so; Ctrl-C saves, the same command goes on."""
     with friendly(), progress() as report:
+        from lensmill.training.together import NAME, together
         from lensmill.training.train import train as verb
 
         chosen = chosen_recipe(recipe)
-        for name in chosen.stages if stage == "all" else [stage]:
-            verb(
-                chosen,
-                name,
-                out,
-                budget=None if budget is None else 60 * budget,
-                shards=shards,
-                resume=resume,
-                device=device,
-                report=report,
-            )
+        every = [*chosen.stages, *([NAME] if chosen.together else [])]
+        same = {
+            "budget": None if budget is None else 60 * budget,
+            "shards": shards,
+            "resume": resume,
+            "device": device,
+            "report": report,
+        }
+        for name in every if stage == "all" else [stage]:
+            if name == NAME:
+                together(chosen, out, **same)  # type: ignore[arg-type]
+            else:
+                verb(chosen, name, out, **same)  # type: ignore[arg-type]
     typer.echo(f"weights in {out}")

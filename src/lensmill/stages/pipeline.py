@@ -21,12 +21,12 @@ class Pipeline(nn.Module):
     @property
     def bands(self) -> tuple[str, ...]:
         """The bands that every stage works on; () for an empty pipeline."""
-        return next((stage.bands for stage in self._stages()), ())
+        return next((stage.bands for stage in self.members), ())
 
     def predict(self, batch: Batch) -> Batch:
         """What is given and everything the stages write; anything else in `batch` is ignored."""
         state = self._given(batch)
-        for stage in self._stages():
+        for stage in self.members:
             state = stage.predict(state)
         return state
 
@@ -34,7 +34,7 @@ class Pipeline(nn.Module):
         """Each stage's loss per example along the chain, for end-to-end training."""
         state = self._given(truth)
         losses = {}
-        for stage in self._stages():
+        for stage in self.members:
             output = stage(state)
             zero = torch.zeros(len(output), device=output.device)
             losses[type(stage).__name__.lower()] = torch.where(
@@ -49,7 +49,9 @@ class Pipeline(nn.Module):
             raise ValueError(f"the pipeline is given {missing}, not in the batch")
         return {quantity.name: batch[quantity.name] for quantity in self.given}
 
-    def _stages(self) -> list[Stage]:
+    @property
+    def members(self) -> list[Stage]:
+        """The stages, in order."""
         return list(self.stages)  # type: ignore[arg-type]
 
 

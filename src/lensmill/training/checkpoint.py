@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from lensmill.stages.base import Stage
 from lensmill.training.build import build_stage
@@ -51,13 +51,13 @@ def load_stage(path: Path, trust: bool = False) -> Stage:
 
 def save_state(
     path: Path,
-    stage: Stage,
+    module: nn.Module,
     average: dict[str, Tensor],
     optimizer: torch.optim.Optimizer,
     progress: dict[str, Any],
 ) -> None:
     """Everything a training needs to go on as if it had never stopped."""
-    tensors = {f"stage.{name}": value for name, value in stage.state_dict().items()}
+    tensors = {f"stage.{name}": value for name, value in module.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
@@ -66,15 +66,15 @@ def save_state(
 
 
 def load_state(
-    path: Path, stage: Stage, average: dict[str, Tensor], optimizer: torch.optim.Optimizer
+    path: Path, module: nn.Module, average: dict[str, Tensor], optimizer: torch.optim.Optimizer
 ) -> dict[str, Any]:
-    """Put a saved state into `stage`, `average` and `optimizer`; returns the progress.
+    """Put a saved state into `module`, `average` and `optimizer`; returns the progress.
 
     ValueError where the file is no state, or that of another stage or network.
     """
     tensors, metadata = _read(path)
     try:
-        _restore(tensors, stage, average, optimizer)
+        _restore(tensors, module, average, optimizer)
         progress: dict[str, Any] = json.loads(metadata["progress"])
     except (KeyError, ValueError, RuntimeError) as error:
         message = f"{path} is no state of this training (resume=False starts anew): {error}"
@@ -84,11 +84,11 @@ def load_state(
 
 def _restore(
     tensors: dict[str, Tensor],
-    stage: Stage,
+    module: nn.Module,
     average: dict[str, Tensor],
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    stage.load_state_dict(_under(tensors, "stage."))
+    module.load_state_dict(_under(tensors, "stage."))
     for name, value in _under(tensors, "average.").items():
         average[name].copy_(value)
     saved = optimizer.state_dict()

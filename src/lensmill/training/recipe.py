@@ -194,11 +194,35 @@ class StageRecipe(_Strict):
     training: TrainingRecipe = TrainingRecipe()
 
 
+class TogetherRecipe(_Strict):
+    """How trained stages are trained on as one chain."""
+
+    stages: tuple[str, ...] = ("denoise", "deblend", "classify", "regress")
+    alone: tuple[str, ...] = ()
+    """Stages that learn from the truth too, each by itself."""
+    training: TrainingRecipe = TrainingRecipe()
+
+    @model_validator(mode="after")
+    def _alone_are_stages(self) -> "TogetherRecipe":
+        strangers = set(self.alone) - set(self.stages)
+        if strangers:
+            raise ValueError(f"alone names {sorted(strangers)}, which are not among its stages")
+        return self
+
+
 class Recipe(_Strict):
     """Everything a training needs; `stages` in the order of the pipeline."""
 
     simulation: SimulationRecipe = SimulationRecipe()
     stages: dict[str, StageRecipe] = {}
+    together: TogetherRecipe | None = None
+
+    @model_validator(mode="after")
+    def _together_has_its_stages(self) -> "Recipe":
+        missing = set(self.together.stages if self.together else ()) - set(self.stages)
+        if missing:
+            raise ValueError(f"together trains {sorted(missing)}, which are not in stages")
+        return self
 
 
 def parse_recipe(text: str, source: str = "recipe") -> Recipe:
@@ -258,9 +282,12 @@ def _mistake(item: Any) -> str:
 
 def _model(where: tuple[str, ...]) -> type[_Strict]:
     """The table in which a key lies: simulation.KEY, simulation.survey.KEY,
-    simulation.survey.bands.NAME.KEY, stages.NAME.KEY, stages.NAME.training.KEY."""
+    simulation.survey.bands.NAME.KEY, stages.NAME.KEY, stages.NAME.training.KEY, together.KEY,
+    together.training.KEY."""
     if len(where) == 1:
         return Recipe
+    if where[0] == "together":
+        return TogetherRecipe if len(where) == 2 else TrainingRecipe
     if where[:2] == ("simulation", "survey"):
         return SurveyRecipe if len(where) == 3 else BandRecipe
     if where[0] == "simulation":
