@@ -5,6 +5,7 @@ python benchmarks/how_good.py
 
 import json
 from pathlib import Path
+from typing import Any
 
 from lensmill.weights import FOLDER
 
@@ -65,7 +66,24 @@ def real() -> str:
         arcs.append(f"| {name} | {deblended:.2f} | {baseline:.2f} | {scores} |")
     median = f"{result['correlation_deblended_median']:.2f}"
     arcs.append(f"| median | {median} | {result['correlation_baseline_median']:.2f} | | |")
-    return "\n".join([*arcs, "", *_others(result["p_lens"])])
+    return "\n".join([*arcs, "", *_others(result["p_lens"]), "", *_told_apart(result)])
+
+
+def _told_apart(result: dict[str, Any]) -> list[str]:
+    """AUROC of p_lens, of what it is set against, and of the classical score."""
+    columns = {"p_lens": result, "p_lens, compared": result.get("against")}
+    known = {name: each["auroc"] for name, each in columns.items() if each}
+    known["classical score"] = result["classical"]["auroc"]
+    lines = [
+        f"| AUROC, HSC with arcs from | n | {' | '.join(known)} |",
+        "|---" * (len(known) + 2) + "|",
+    ]
+    for other, figure in result["auroc"].items():
+        values = (
+            f"{each[other]['value']:.2f} ± {each[other]['error']:.2f}" for each in known.values()
+        )
+        lines.append(f"| {other} | {figure['n']} | {' | '.join(values)} |")
+    return lines
 
 
 def _others(p_lens: dict[str, dict[str, float]]) -> list[str]:

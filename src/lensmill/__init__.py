@@ -1,6 +1,6 @@
 """lensmill: from survey images to strong-lens models.
 
-The verbs, each the same here and on the command line: `simulate`, `train`, `evaluate`,
+The verbs, each the same here and on the command line: `simulate`, `train`, `search`, `evaluate`,
 `limits`, `run`, `report`, `demo`. They are imported when first used, so `import lensmill` stays
 light.
 """
@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _VERBS = {
     "simulate": "lensmill.simulation.simulate",
     "train": "lensmill.training.train",
+    "search": "lensmill.training.search",
     "evaluate": "lensmill.evaluation.evaluate",
     "limits": "lensmill.evaluation.limits",
     "run": "lensmill.survey.run",

@@ -1,6 +1,7 @@
 """Train: a stage from a recipe, on the fly, within a budget, resumable at any moment."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
@@ -37,8 +38,8 @@ def train(
     on instead of simulating. ValueError where stage, upstream and data have different bands.
     """
     checked(budget)
-    upstream = load_upstream(out, _stage_recipe(recipe, name).upstream)
-    training = _Training(recipe, name, out, upstream, device, shards)
+    upstream = load_upstream(out, stage_recipe(recipe, name).upstream)
+    training = StageTraining(recipe, name, out, upstream, device, shards)
     progress = training.go(out / f"{name}.state.safetensors", budget, resume, report)
     return training.finish(progress)
 
@@ -59,13 +60,14 @@ def load_trained(out: Path, names: tuple[str, ...]) -> list[Stage]:
     return [load_stage(out / f"{name}.safetensors") for name in names]
 
 
-def _stage_recipe(recipe: Recipe, name: str) -> StageRecipe:
+def stage_recipe(recipe: Recipe, name: str) -> StageRecipe:
+    """The recipe of the stage `name`; ValueError lists the choices."""
     if name not in recipe.stages:
         raise ValueError(f"the recipe has no stage {name!r}; it has: {', '.join(recipe.stages)}")
     return recipe.stages[name]
 
 
-class _Training(Loop):
+class StageTraining(Loop):
     """The training of one stage."""
 
     def __init__(
@@ -102,8 +104,11 @@ class _Training(Loop):
         return self.stage.loss(self.wrapped(batch), truth).mean()
 
     def prepare(self, step: int) -> Pair:
-        """Batch number `step` as the stage reads it, and its truth: the examples to train on."""
-        truth = self.truth(self.loader, step)
+        """The examples of batch number `step`."""
+        return self.pair(self.truth(self.loader, step))
+
+    def pair(self, truth: Batch) -> Pair:
+        """A batch as the stage reads it, and its truth: the examples to train on."""
         batch = self.inputs(truth)
         chosen = self.stage.select(truth)
         read = {quantity.name: batch[quantity.name][chosen] for quantity in self.stage.reads}
@@ -122,18 +127,20 @@ class _Training(Loop):
         with self.fabric.autocast():
             return {**truth, **self.upstream.predict(truth)}
 
-    @torch.no_grad()
     def validate(self) -> dict[str, float]:
+        return self.scored(self.pair(truth) for truth in self.held_out())
+
+    @torch.no_grad()
+    def scored(self, pairs: Iterable[Pair], judge: Stage | None = None) -> dict[str, float]:
+        """Mean figures of the averaged weights on examples; the loss is the judge's, or its own."""
         stage = cast(Stage, self.averaged())
         scores = []
-        for truth in self.held_out():
-            batch = self.inputs(truth)
-            chosen = stage.select(truth)
-            read, known = ({k: v[chosen] for k, v in b.items()} for b in (batch, truth))
+        for read, known in pairs:
             with self.fabric.autocast():
                 output = stage(read)
             figures = stage.metrics(stage.decode(output, read), known)
-            scores.append({"validation_loss": stage.loss(output, known), **figures})
+            loss = (judge or stage).loss(output, known)
+            scores.append({"validation_loss": loss, **figures})
         return mean_scores(scores)
 
     def finish(self, progress: Progress) -> Path:
