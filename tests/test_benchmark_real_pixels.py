@@ -1,4 +1,4 @@
-"""benchmarks/real_pixels.py: the classical score sees a ring, and AUROCs are of the right objects."""
+"""benchmarks/real_pixels.py: the classical score sees a ring; AUROCs are of the right objects."""
 
 import numpy as np
 import pytest

@@ -96,7 +96,7 @@ def test_two_trials_a_table_and_a_recipe(tiny, tmp_path):
     assert training.learning_rate == pytest.approx(float(winner["training.learning_rate"]))
     assert found.stages["denoise"].stage.keywords["colours"] == json.loads(winner["stage.colours"])
     assert {path.name for path in tmp_path.iterdir()} == {"study.db", "trials.csv", "best.toml"}
-    with pytest.raises(ValueError, match="another recipe or budget"):
+    with pytest.raises(ValueError, match="another recipe, stage or budget"):
         search(recipe, "denoise", tmp_path, trials=2, budget=61, device="cpu")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,12 @@ class _Trials:
         state.unlink()
 
     def watched(
-        self, training: StageTraining, trial: Any, state: Path, figure: Any, report: Report
+        self,
+        training: StageTraining,
+        trial: Any,
+        state: Path,
+        figure: Callable[[], float],
+        report: Report,
     ) -> None:
         """Train to the end, unless the study loses patience."""
         rung = 0
@@ -143,14 +149,14 @@ def _study(recipe: Recipe, name: str, path: Path, budget: float) -> Any:
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
-        study_name=name,
+        study_name="search",
         storage=f"sqlite:///{path}",
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
     )
-    identity = digest(f"{recipe.model_dump_json()} {budget}".encode())
+    identity = digest(f"{recipe.model_dump_json()} {name} {budget}".encode())
     if study.user_attrs.get("identity", identity) != identity:
-        raise ValueError(f"{path} holds a search with another recipe or budget; choose another out")
+        raise ValueError(f"{path} is of another recipe, stage or budget; choose another out")
     if not study.user_attrs:
         study.set_user_attr("identity", identity)
         study.enqueue_trial(nearest(recipe.stages[name]))
