@@ -12,7 +12,6 @@ benchmarks/results/real_pixels.json, or FILE, and the runs' pages under OUT.
 
 import argparse
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,8 @@ OTHERS = {
 """What the systems with arcs are told from."""
 Scores = dict[str, dict[str, float]]
 """By folder and object."""
+Fits = dict[str, tuple[Stamp, np.ndarray]]
+"""By object: it, and what the classical fit leaves of it."""
 RESULT = Path(__file__).parent / "results/real_pixels.json"
 
 
@@ -69,8 +70,7 @@ def baseline_residual(stamp: Stamp) -> np.ndarray:
     return subtract(*map(torch.from_numpy, arrays), stamp.pixel_scale).numpy()
 
 
-@cache
-def residuals(folder: Path, reading: Reading) -> dict[str, tuple[Stamp, np.ndarray]]:
+def residuals(folder: Path, reading: Reading) -> Fits:
     """Every object of a folder, and what the classical fit leaves of it."""
     stamps = [each for entry in find_objects(folder, reading) for each in read(entry, reading)]
     return {each.id: (each, baseline_residual(each)) for each in stamps if isinstance(each, Stamp)}
@@ -85,7 +85,7 @@ def classical_score(stamp: Stamp, residual: np.ndarray) -> float:
     return round(float(np.nan_to_num(snr.sum() / snr.size**0.5)), 4)
 
 
-def arcs_found(folder: Path, run_folder: Path) -> list[dict[str, float | str]]:
+def arcs_found(folder: Path, run_folder: Path, fitted: Fits) -> list[dict[str, float | str]]:
     """Correlations with the true arcs, one row per system."""
     rows: list[dict[str, float | str]] = []
     images = sorted((run_folder / "images").glob("*.fits"))
@@ -94,7 +94,7 @@ def arcs_found(folder: Path, run_folder: Path) -> list[dict[str, float | str]]:
             truth = np.stack([hdus[k].data for k in ARCS])
         with fits.open(image) as hdus:
             source = hdus["SOURCE"].data
-        _, residual = residuals(folder, HSC)[entry.id]
+        _, residual = fitted[entry.id]
         rows.append(
             {
                 "id": entry.id,
@@ -135,14 +135,14 @@ def folders_of(real: Path, out: Path) -> dict[str, tuple[Path, Reading]]:
 
 
 def measured(
-    folders: dict[str, tuple[Path, Reading]], out: Path, weights: Path | None
+    folders: dict[str, tuple[Path, Reading]], out: Path, weights: Path | None, fitted: Fits
 ) -> dict[str, Any]:
-    """What one chain makes of them."""
+    """What one chain makes of them; `fitted` are those with arcs."""
     p_lens: Scores = {}
     for name, (folder, reading) in folders.items():
         run(folder, out / name, reading=reading, weights=weights, options=Options(images=True))
         p_lens[name] = scores(out / name)
-    rows = arcs_found(folders[WITH][0], out / WITH)
+    rows = arcs_found(folders[WITH][0], out / WITH, fitted)
     keys = ("correlation_deblended", "correlation_baseline")
     medians = {f"{key}_median": float(np.median([row[key] for row in rows])) for key in keys}
     state = json.loads((out / WITH / "run.json").read_text())
@@ -155,11 +155,11 @@ def measured(
     }
 
 
-def classical(folders: dict[str, tuple[Path, Reading]]) -> dict[str, Any]:
+def classical(fitted: dict[str, Fits]) -> dict[str, Any]:
     """The classical score of everything."""
     found = {
-        name: {key: classical_score(*each) for key, each in residuals(folder, reading).items()}
-        for name, (folder, reading) in folders.items()
+        name: {key: classical_score(*each) for key, each in fits_of.items()}
+        for name, fits_of in fitted.items()
     }
     return {"score": found, "auroc": told_apart(found)}
 
@@ -195,10 +195,11 @@ def main() -> None:
     parser.add_argument("--result", type=Path, default=RESULT)
     given = parser.parse_args()
     folders = folders_of(given.shared / "real", given.out)
-    result = measured(folders, given.out, given.weights)
+    fitted = {name: residuals(*each) for name, each in folders.items()}
+    result = measured(folders, given.out, given.weights, fitted[WITH])
     if given.against:
-        result["against"] = measured(folders, given.out / "against", given.against)
-    result["classical"] = classical(folders)
+        result["against"] = measured(folders, given.out / "against", given.against, fitted[WITH])
+    result["classical"] = classical(fitted)
     options = [given.weights and "WEIGHTS", given.against and "--against FOLDER"]
     command = " ".join(filter(None, ["benchmarks/real_pixels.py SHARED_DATA OUT", *options]))
     given.result.parent.mkdir(exist_ok=True)
