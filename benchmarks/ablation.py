@@ -47,10 +47,13 @@ from lensmill.training.together import NAME, together
 from lensmill.training.train import recipe_digest, train
 
 RESULTS = Path(__file__).parent / "results" / "ablation.json"
+HEADS = STAGES[2:]
 CHANNELS = ("unmixed", "colours")
 """Keywords of stages that add channels."""
 TUNING = 0.2
 """Of a stage's learning rate, for the whole chain where the recipe does not say."""
+FRESH, KEPT = 4, 4
+"""Steps timed with new examples and with kept ones."""
 OF_IMAGES = ("display_psnr", "counter_images")
 COLUMNS = (
     "denoised_display_psnr",
@@ -93,9 +96,6 @@ def variants(recipe: Recipe) -> dict[str, Variant]:
             if any(stage.stage.keywords.get(channel) for stage in upstream.stages.values())
         },
     }
-
-
-HEADS = STAGES[2:]
 
 
 def evenly(names: tuple[str, ...], share: float = 1.0) -> dict[str, float]:
@@ -174,10 +174,6 @@ def trained(recipe: Recipe, name: str, out: Path, device: str, report: Any = Non
         train(recipe, name, out, **same)
 
 
-FRESH, KEPT = 4, 4
-"""Steps timed with new examples and with kept ones."""
-
-
 def seconds_of_a_step(recipe: Recipe, name: str, out: Path, device: str) -> tuple[float, float]:
     """(with new examples, with kept ones), the least of a few; `out` holds the stages before."""
     pool = settings(recipe, name).pool
@@ -221,11 +217,8 @@ def run(
     if path.is_file() and json.loads(path.read_text())["identity"] == identity:
         return dict(json.loads(path.read_text()))
     claim(out, identity)
+    fill(variant, out)
     plans = {}
-    for name in STAGES:
-        if name not in variant.shares:  # nobody reads it, but a chain has four
-            stage = variant.recipe.stages[name]
-            save_stage(out / f"{name}.safetensors", build_stage(stage), stage)
     for name in variant.shares:
         plans[name] = planned(variant, name, out, 60 * budget, device)
         print(f"  {name}: {plans[name]['steps']} steps", flush=True)
@@ -239,6 +232,13 @@ def run(
     result = {"identity": identity, "trainings": plans, "figures": figures}
     path.write_text(json.dumps(result, indent=1))
     return result
+
+
+def fill(variant: Variant, out: Path) -> None:
+    """Untrained stages, which nobody reads, in the place of those that the variant does without."""
+    for name in set(STAGES) - set(variant.shares):
+        stage = variant.recipe.stages[name]
+        save_stage(out / f"{name}.safetensors", build_stage(stage), stage)
 
 
 def claim(out: Path, identity: dict[str, Any]) -> None:
