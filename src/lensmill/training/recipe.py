@@ -191,6 +191,8 @@ class StageRecipe(_Strict):
     stage: Part
     network: Part
     upstream: tuple[str, ...] = ()
+    upstream_share: float = Field(default=1.0, ge=0, le=1)
+    """Of a batch's systems, how many are read as the upstream sees them; the rest as they are."""
     training: TrainingRecipe = TrainingRecipe()
 
 
