@@ -33,27 +33,39 @@ def test_without_noise_the_source_is_left_at_the_widest_psf(pair):
     widest = 500 * BLUE[:, None, None] * _gaussian(5.0, -3.0, FWHM.amax(1, keepdim=True))
     deep, shallow = (
         (guess - widest).abs().amax((1, 2, 3)) / widest.amax((1, 2, 3))
-        for guess in unmixed(both, FWHM)
+        for guess in unmixed(both, FWHM).guesses
     )
     assert (deep < 3e-3).all()
     assert (shallow < 0.1).all()
     assert (source.amax((1, 2, 3)) < 0.1 * both.amax((1, 2, 3))).all()
 
 
+def test_what_is_of_neither_colour_is_the_rest(pair):
+    """Nothing, to float32's accuracy of the lens; then a third galaxy of a third colour."""
+    both, _ = pair
+    assert unmixed(both, FWHM).rest.max() < 1e-5 * both.max()
+    third = 50 * torch.tensor([0.0, 5.0, 0.0])[:, None, None] * _gaussian(-9.0, 4.0, FWHM)
+    rest = unmixed(both + third, FWHM).rest
+    assert (rest.amax((1, 2, 3)) > 0.3 * third.amax((1, 2, 3))).all()
+
+
 def test_it_turns_with_the_image(pair):
     both, _ = pair
-    for guess, turned in zip(unmixed(both, FWHM), unmixed(both.flip(-1, -2), FWHM), strict=True):
+    first, second = (unmixed(each, FWHM).guesses for each in (both, both.flip(-1, -2)))
+    for guess, turned in zip(first, second, strict=True):
         torch.testing.assert_close(turned.flip(-1, -2), guess, rtol=0, atol=0.05)
 
 
 def test_colours_are_constants_to_gradients_and_nothing_is_nan(pair):
     both, _ = pair
     image = both.clone().requires_grad_()
-    sum(guess.square().mean() for guess in unmixed(image, FWHM)).backward()
+    found = unmixed(image, FWHM)
+    sum(part.square().mean() for part in (*found.guesses, found.rest)).backward()
     assert image.grad.isfinite().all()
     assert image.grad.any()
     for odd in (torch.zeros_like(both), _gaussian(0.0, 0.0, FWHM), -both):
-        assert all(guess.isfinite().all() for guess in unmixed(odd, FWHM))
+        found = unmixed(odd, FWHM)
+        assert all(part.isfinite().all() for part in (*found.guesses, found.rest))
 
 
 def test_one_band_has_no_colour(pair):

@@ -7,6 +7,8 @@ both centres there is next to no source, which tells the lens' colour. With both
 (compare Joseph et al. 2016, who learn the colours from all pixels).
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -23,27 +25,32 @@ TINY = 1e-6
 Image = Float[Tensor, "batch band y x"]
 
 
-def unmixed(
-    image: Image, fwhm: Float[Tensor, "batch band"]
-) -> tuple[Float[Tensor, "batch band y x"], ...]:
-    """The source in an `image` in sky sigmas, at the widest PSF, once for each of `DEPTHS`.
+@dataclass(frozen=True)
+class Unmixed:
+    """An image's source, as two colours tell it, and what no two colours tell; sky sigmas."""
 
-    fwhm: pixels. Of an image without noise, of galaxies as above, only pixels without any source
-    are wanting. Gradients do not pass through the colours. ValueError where there is one band.
+    guesses: tuple[Float[Tensor, "batch band y x"], ...]
+    """The source at the widest PSF, once for each of `DEPTHS`."""
+    rest: Float[Tensor, "batch 1 y x"]
+    """Length of what is of neither colour: noise, and galaxies of many colours."""
+
+
+def unmixed(image: Image, fwhm: Float[Tensor, "batch band"]) -> Unmixed:
+    """The source in an `image` in sky sigmas; fwhm: pixels.
+
+    Of an image without noise, of galaxies as above, only pixels without any source are wanting.
+    Gradients do not pass through the colours. ValueError where there is one band.
     """
     if image.shape[1] < 2:
         raise ValueError("unmixing needs two bands at least: a colour tells source from lens")
     even = matched(image.float(), fwhm)
-    colour, other = _axes(even.detach())
-    source, lens = _along(even, colour), _along(even, other)
-    return tuple(
-        colour[..., None, None] * (source - _share(source, lens, depth) * lens)[:, None]
-        for depth in DEPTHS
+    colour, other = (axis[..., None, None] for axis in _axes(even.detach()))
+    source, lens = ((even * axis).sum(1, keepdim=True) for axis in (colour, other))
+    rest = (even - colour * source - other * lens).square().sum(1, keepdim=True)
+    return Unmixed(
+        tuple(colour * (source - _share(source, lens, depth) * lens) for depth in DEPTHS),
+        torch.sqrt(rest + TINY**2),
     )
-
-
-def _along(image: Image, colour: Float[Tensor, "batch band"]) -> Float[Tensor, "batch y x"]:
-    return torch.einsum("nb,nbyx->nyx", colour, image)
 
 
 def _axes(image: Image) -> tuple[Tensor, Tensor]:
@@ -63,9 +70,9 @@ def _axes(image: Image) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def _share(
-    source: Float[Tensor, "batch y x"], lens: Float[Tensor, "batch y x"], depth: float
-) -> Float[Tensor, "batch 1 1"]:
+    source: Float[Tensor, "batch 1 y x"], lens: Float[Tensor, "batch 1 y x"], depth: float
+) -> Float[Tensor, "batch 1 1 1"]:
     """What of the lens is in `source`: the least ratio over pixels as bright as `depth` of it."""
-    bright = lens > depth * lens.amax((1, 2), keepdim=True)
-    ratio = torch.where(bright, source / lens.clamp(min=TINY), torch.inf).amin((1, 2), keepdim=True)
+    bright = lens > depth * lens.amax((2, 3), keepdim=True)
+    ratio = torch.where(bright, source / lens.clamp(min=TINY), torch.inf).amin((2, 3), keepdim=True)
     return torch.where(ratio.isfinite(), ratio, 0.0)

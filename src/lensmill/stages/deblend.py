@@ -10,6 +10,9 @@ from lensmill.stages.base import NetworkFactory
 from lensmill.stages.restore import Image, Restore
 from lensmill.stages.scaling import band_limited, channels, fwhm_pixels, in_sigmas, local_noise
 
+LEAST = 0.01
+"""Sky sigmas of neither colour that show an image not to be the true one."""
+
 
 class Deblend(Restore):
     """Reads `clean` (and whatever else is named), writes `source`.
@@ -33,7 +36,7 @@ class Deblend(Restore):
         unmixed: bool = False,
     ) -> None:
         self.unmixed = unmixed
-        more = (len(DEPTHS) * len(bands), len(DEPTHS) + 1) if unmixed else (0, 0)
+        more = (len(DEPTHS) * len(bands) + 1, len(DEPTHS) + 1) if unmixed else (0, 0)
         super().__init__(network, bands, images, stretched, band_limited, colours, more)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
@@ -41,13 +44,14 @@ class Deblend(Restore):
             return super().forward(batch)
         batch = band_limited(batch) if self.band_limited else batch
         first = in_sigmas(batch, self.images[0])
-        noise, guesses = local_noise(first), unmixed(first, fwhm_pixels(batch))
-        seen = [torch.asinh(guess / noise) for guess in guesses]
+        noise, found = local_noise(first), unmixed(first, fwhm_pixels(batch))
+        seen = [torch.asinh(guess / noise) for guess in found.guesses]
+        seen.append(torch.asinh(found.rest / LEAST))
         output = self.network(
             torch.cat([channels(batch, self.images, self.colours), *seen], 1)
         ).float()
-        correction, weight = output.split([len(self.bands), len(guesses) + 1], 1)
-        return _weighed(guesses, weight) + self.restored(first, noise * correction)
+        correction, weight = output.split([len(self.bands), len(DEPTHS) + 1], 1)
+        return _weighed(found.guesses, weight) + self.restored(first, noise * correction)
 
     def restored(self, first: Image, output: Image) -> Image:
         """The network's output itself."""

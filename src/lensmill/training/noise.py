@@ -18,7 +18,9 @@ def renewing(feed: Prepare) -> Prepare:
     def fed(step: int) -> Pair:
         batch, truth = feed(step)
         if CLEAN.name not in truth or NOISY.name not in batch:
-            raise ValueError("fresh_noise is for what reads noisy and learns clean, as Denoise does")
+            raise ValueError(
+                "fresh_noise is for what reads noisy and learns clean, as Denoise does"
+            )
         clean, sigma = truth[CLEAN.name], {**batch, **truth}[SKY_SIGMA.name]
         noisy = {NOISY.name: observe(clean, sigma, torch.randn_like(clean))}
         return {**batch, **noisy}, {**truth, **(noisy if NOISY.name in truth else {})}
