@@ -28,7 +28,7 @@ MAKERS = {
 EVERYTHING = {"band_limited": True, "colours": True}
 OTHERS = {
     "deblend with everything": partial(
-        Deblend, IMAGE, images=("clean", "noisy"), stretched=0.5, **EVERYTHING
+        Deblend, IMAGE, images=("clean", "noisy"), stretched=0.5, unmixed=True, **EVERYTHING
     ),
     "classify with everything": partial(Classify, VECTOR, **EVERYTHING),
 }

@@ -199,13 +199,15 @@ def test_unknown_stage(tiny, tmp_path):
         train(tiny(), "denoyse", tmp_path, device="cpu")
 
 
-def test_a_stage_is_trained_on_what_those_before_it_make(tiny, tmp_path, own_parts):
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_stage_is_trained_on_what_those_before_it_make(tiny, tmp_path, own_parts, share):
     own_parts(SPY)
     recipe = tiny(steps=1)
     upstream = train(recipe, "denoise", tmp_path, device="cpu")
     before = upstream.read_bytes()
     spy = type(recipe.stages["deblend"].stage)(name="own_parts:Spy", images=["clean", "noisy"])
-    deblend = recipe.stages["deblend"].model_copy(update={"stage": spy})
+    changed = {"stage": spy, "upstream_share": share}
+    deblend = recipe.stages["deblend"].model_copy(update=changed)
     card = _card(
         train(
             recipe.model_copy(update={"stages": {"deblend": deblend}}),
@@ -218,7 +220,9 @@ def test_a_stage_is_trained_on_what_those_before_it_make(tiny, tmp_path, own_par
 
     truth = Loader.of(recipe.simulation, 4)(0)
     predicted = load_stage(upstream).predict(truth)["clean"].detach()
-    assert torch.equal(own.SEEN[0], predicted)
+    count = round(4 * share)
+    assert torch.equal(own.SEEN[0][:count], predicted[:count])
+    assert torch.equal(own.SEEN[0][count:], truth["clean"][count:])
     assert not torch.allclose(predicted, truth["clean"])
     assert upstream.read_bytes() == before
     assert set(card["upstream"]) == {"denoise"}

@@ -26,7 +26,12 @@ def calibrated(image: Image, zero_point: Float[Tensor, "batch 3"]) -> Image:
 
 
 def display(image: Image, noisy: Image) -> Image:
-    """The picture (red, green, blue), whole numbers from 0 to 255, of a `calibrated` g, r, i image.
+    """`shading` as the paper's pictures have it: whole numbers from 0 to 255."""
+    return torch.floor(255 * shading(image, noisy))
+
+
+def shading(image: Image, noisy: Image) -> Image:
+    """The picture (red, green, blue), from 0 to 1, of a `calibrated` g, r, i image; differentiable.
 
     noisy: the observed image, whose largest value sets the scale of everything made from it.
     """
@@ -37,7 +42,7 @@ def display(image: Image, noisy: Image) -> Image:
     colours = colours * torch.asinh(ALPHA * Q * intensity) / (Q * intensity)
     colours = colours / colours.amax(1, keepdim=True).clamp(min=1)
     white = torch.quantile(colours.flatten(1), WHITE, dim=1)[:, None, None, None]
-    return torch.floor(255 * (colours / white.clamp(min=TINY)).clamp(0, 1))
+    return (colours / white.clamp(min=TINY)).clamp(0, 1)
 
 
 def display_psnr(image: Image, truth: Image, noisy: Image) -> Float[Tensor, " batch"]:

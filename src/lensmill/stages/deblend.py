@@ -1,15 +1,26 @@
 """Deblend: the source alone, without the lens galaxy and its companions."""
 
-from lensmill.quantities import SOURCE
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lensmill.physics.unmixing import DEPTHS, unmixed
+from lensmill.quantities import SOURCE, Batch
 from lensmill.stages.base import NetworkFactory
 from lensmill.stages.restore import Image, Restore
+from lensmill.stages.scaling import band_limited, channels, fwhm_pixels, in_sigmas, local_noise
+
+LEAST = 0.01
+"""Sky sigmas of neither colour that show an image not to be the true one."""
 
 
 class Deblend(Restore):
     """Reads `clean` (and whatever else is named), writes `source`.
 
     The source is predicted itself: it is faint beside the lens galaxy, whose light would have to
-    be predicted to a part in ten thousand.
+    be predicted to a part in ten thousand. `unmixed`: the network sees, weighs and corrects what
+    `lensmill.physics.unmixing` makes of the first image, which is much where lens and source have
+    one colour each.
     """
 
     target = SOURCE
@@ -22,9 +33,32 @@ class Deblend(Restore):
         stretched: float = 0.0,
         band_limited: bool = False,
         colours: bool = False,
+        unmixed: bool = False,
     ) -> None:
-        super().__init__(network, bands, images, stretched, band_limited, colours)
+        self.unmixed = unmixed
+        more = (len(DEPTHS) * len(bands) + 1, len(DEPTHS) + 1) if unmixed else (0, 0)
+        super().__init__(network, bands, images, stretched, band_limited, colours, more)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
+        if not self.unmixed:
+            return super().forward(batch)
+        batch = band_limited(batch) if self.band_limited else batch
+        first = in_sigmas(batch, self.images[0])
+        noise, found = local_noise(first), unmixed(first, fwhm_pixels(batch))
+        seen = [torch.asinh(guess / noise) for guess in found.guesses]
+        seen.append(torch.asinh(found.rest / LEAST))
+        output = self.network(
+            torch.cat([channels(batch, self.images, self.colours), *seen], 1)
+        ).float()
+        correction, weight = output.split([len(self.bands), len(DEPTHS) + 1], 1)
+        return _weighed(found.guesses, weight) + self.restored(first, noise * correction)
 
     def restored(self, first: Image, output: Image) -> Image:
         """The network's output itself."""
         return output
+
+
+def _weighed(guesses: tuple[Image, ...], weight: Float[Tensor, "batch guess y x"]) -> Image:
+    """The guesses, and nothing as the last one, by weights (logits) of each pixel."""
+    share = torch.softmax(weight, 1)
+    return sum(share[:, k : k + 1] * guess for k, guess in enumerate(guesses))  # type: ignore[return-value]

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lensmill.physics.display import calibrated, shading
 from lensmill.quantities import (
     CONDITIONS,
     NOISY,
@@ -22,27 +23,29 @@ FLOOR = 1e-3
 """Mean squared error, in sky variances, below which an image is as good as the loss asks for."""
 
 Image = Float[Tensor, "batch band y x"]
-KNEE = 1 / 816
-"""Of the largest value of the observed image: where the paper's pictures turn logarithmic."""
-TINY = 1e-4
-"""Mean squared error of the stretched image that no picture shows: 1/3 of an eight-bit level."""
+LEVEL = 1e-5
+"""Mean squared error of a picture from 0 to 1 that eight bits hardly show: 50 dB."""
 
 
-def picture_knee(truth: Batch) -> Float[Tensor, "batch band 1 1"]:
-    """The light, in sky sigmas, at which a picture turns from linear to logarithmic: the same
-    flux in every band."""
-    unit = 10 ** (0.4 * (truth["zero_point"].float() - 30.0))
-    flux = truth["noisy"].float() / unit[..., None, None]
-    knee = KNEE * flux.amax((1, 2, 3), keepdim=True)
-    return knee * (unit / truth["sky_sigma"].float())[..., None, None]
+def picture_error(image: Image, truth: Batch, name: str) -> Float[Tensor, " batch"]:
+    """Mean squared difference between the pictures of `image` (sky sigmas) and the true `name`."""
+    noisy, expected, shown = (
+        calibrated(each.float(), truth["zero_point"].float())
+        for each in (
+            truth["noisy"],
+            truth[name],
+            image * truth["sky_sigma"].float()[..., None, None],
+        )
+    )
+    return (shading(shown, noisy) - shading(expected, noisy)).square().mean((1, 2, 3))
 
 
 class Restore(Stage, ABC):
     """Learns the image `target`, in units of the sky's noise.
 
     The loss is ln of each image's mean squared error, so every image counts by its decibels,
-    bright or faint. A share `stretched` of it is that of the image as a picture shows it, where
-    light far below the noise counts too.
+    bright or faint. A share `stretched` of it is that of the paper's picture of the image (three
+    bands), where light far below the noise counts too.
 
     `band_limited`: what the PSF cannot have let through is taken out of `noisy` first, so that
     the network is left with noise as smooth as light. `colours`: it sees what is left of each
@@ -59,7 +62,9 @@ class Restore(Stage, ABC):
         stretched: float,
         band_limited: bool,
         colours: bool,
+        more: tuple[int, int] = (0, 0),
     ) -> None:
+        """more: channels that a subclass adds to the network's input and output."""
         super().__init__()
         self.bands, self.images = tuple(bands), tuple(images)
         self.stretched, self.band_limited, self.colours = stretched, band_limited, colours
@@ -67,7 +72,7 @@ class Restore(Stage, ABC):
         self.writes = (self.target,)
         self.learns = (self.target, SKY_SIGMA, *((NOISY, ZERO_POINT) if stretched else ()))
         count = channel_count(len(self.bands), len(self.images), colours)
-        self.network = network(count, len(self.bands))
+        self.network = network(count + more[0], len(self.bands) + more[1])
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch band y x"]:
         batch = band_limited(batch) if self.band_limited else batch
@@ -87,9 +92,8 @@ class Restore(Stage, ABC):
         loss = torch.log((output - expected).square().mean((1, 2, 3)) + FLOOR)
         if not self.stretched:
             return loss
-        knee = picture_knee(truth)
-        error = torch.asinh(output / knee) - torch.asinh(expected / knee)
-        return torch.lerp(loss, torch.log(error.square().mean((1, 2, 3)) + TINY), self.stretched)
+        shown = picture_error(output, truth, self.target.name)
+        return torch.lerp(loss, torch.log(shown + LEVEL), self.stretched)
 
     def metrics(self, predicted: Batch, truth: Batch) -> dict[str, Float[Tensor, " batch"]]:
         name = self.target.name

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lensmill.quantities import IMAGE_NAMES, Batch
 from lensmill.simulation.counter import uniform
+from lensmill.training.noise import renewing
 from lensmill.training.pool import Pair, Pool, Prepare
 from lensmill.training.recipe import TrainingRecipe
 
@@ -20,9 +21,12 @@ Share = Sequence[float]
 
 def feed(prepare: Prepare, settings: TrainingRecipe, seed: int) -> Prepare:
     """What hands a step its batch: from all that there is, or from what the settings keep."""
-    if not settings.examples:
-        return Pool(prepare, settings.pool)
-    return Epochs(prepare, ceil(settings.examples / settings.batch), settings.patch, seed)
+    if settings.examples:
+        count = ceil(settings.examples / settings.batch)
+        kept: Prepare = Epochs(prepare, count, settings.patch, seed)
+    else:
+        kept = Pool(prepare, settings.pool)
+    return renewing(kept) if settings.fresh_noise else kept
 
 
 class Epochs:

@@ -170,6 +170,8 @@ class TrainingRecipe(_Strict):
     step of a later one as many, on average."""
     patch: int = Field(default=0, ge=0)
     """Side in pixels of what is cut at random out of kept examples; 0: the whole stamp."""
+    fresh_noise: bool = False
+    """Kept systems are observed anew at every step; bad pixels are not."""
     halvings: float = Field(default=0.0, ge=0)
     """How often the learning rate is halved over the training, in steps; 0: half a cosine."""
     clip: float = Field(default=1.0, gt=0)
@@ -191,6 +193,8 @@ class StageRecipe(_Strict):
     stage: Part
     network: Part
     upstream: tuple[str, ...] = ()
+    upstream_share: float = Field(default=1.0, ge=0, le=1)
+    """Of a batch's systems, how many are read as the upstream sees them; the rest as they are."""
     training: TrainingRecipe = TrainingRecipe()
 
 

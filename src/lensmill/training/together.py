@@ -11,7 +11,9 @@ from lensmill.provenance import file_digest, provenance
 from lensmill.quantities import Batch, Quantity
 from lensmill.stages.pipeline import Pipeline, observed
 from lensmill.training.checkpoint import save_stage
+from lensmill.training.epochs import feed
 from lensmill.training.loop import Loop, Progress, Report, checked, mean_scores
+from lensmill.training.pool import Pair
 from lensmill.training.recipe import Recipe, TogetherRecipe
 from lensmill.training.train import account, load_trained, recipe_digest
 
@@ -57,14 +59,23 @@ class _Together(Loop):
         stages = load_trained(out, chosen.stages)
         self.pipeline = Pipeline(stages, given=observed(stages)).train()
         super().__init__(NAME, self.pipeline, recipe.simulation, chosen.training, device, shards)
+        self.feed = feed(self.prepare, chosen.training, recipe.simulation.seed)
         if self.pipeline.bands != self.loader.bands:
             have = self.loader.bands
             raise ValueError(f"the stages work on {self.pipeline.bands}, the data on {have}")
 
     def loss(self, step: int) -> Tensor:
-        truth = self.truth(self.loader, step)
+        given, rest = self.feed(step)
+        truth = {**given, **rest}
         with self.fabric.autocast():
             return torch.stack([each.mean() for each in self.losses(self.pipeline, truth)]).sum()
+
+    def prepare(self, step: int) -> Pair:
+        """Batch number `step`: what the chain is given of it, and the rest."""
+        truth = self.truth(self.loader, step)
+        given = {quantity.name for quantity in self.pipeline.given}
+        rest = {quantity.name for quantity in self.wanted} - given
+        return {name: truth[name] for name in given}, {name: truth[name] for name in rest}
 
     def losses(self, pipeline: Pipeline, truth: Batch) -> list[Tensor]:
         """Along the chain, and of the stages that stand alone."""

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 
 from lensmill.provenance import digest, file_digest, provenance
-from lensmill.quantities import Batch, Quantity
+from lensmill.quantities import SKY_SIGMA, Batch, Quantity
 from lensmill.stages.base import Stage
 from lensmill.stages.pipeline import Pipeline, observed
 from lensmill.training.build import build_stage
@@ -121,11 +121,15 @@ class StageTraining(Loop):
 
     @torch.no_grad()
     def inputs(self, truth: Batch) -> Batch:
-        """What the stage reads: from the simulator, or from the stages before it."""
+        """What the stage reads: from the simulator, or from the stages before it, or some of
+        each."""
         if self.upstream is None:
             return truth
         with self.fabric.autocast():
-            return {**truth, **self.upstream.predict(truth)}
+            predicted = self.upstream.predict(truth)
+        count = round(self.stage_recipe.upstream_share * len(truth[SKY_SIGMA.name]))
+        known = {name: value for name, value in truth.items() if name in predicted}
+        return {**truth, **predicted, **_joined(predicted, known, count)}
 
     def validate(self) -> dict[str, float]:
         return self.scored(self.pair(truth) for truth in self.held_out())
@@ -161,6 +165,11 @@ class StageTraining(Loop):
         }
         path.with_suffix(".json").write_text(json.dumps(card, indent=1))
         return path
+
+
+def _joined(first: Batch, rest: Batch, count: int) -> Batch:
+    """What both hold: `count` rows of the first, and the others of the rest."""
+    return {name: torch.cat([first[name][:count], rest[name][count:]]) for name in rest}
 
 
 def account(recipe: Recipe, progress: Progress) -> dict[str, object]:
