@@ -4,9 +4,10 @@
 
     separate        each stage trained on the truth, then chained (the paper's way)
     on_upstream     each stage trained on what the stages before it make
-    end_to_end      the same for half of the time, then all as one chain (`together`)
+    on_both         as the recipe says: on that and on the truth (`upstream_share`)
+    end_to_end      on_both for half of the time, then all as one chain (`together`)
     direct          classify and regress alone, straight from noisy
-    without_X       on_upstream without denoise, or without one kind of channels (unmixed, colours)
+    without_X       on_both without denoise, or without one kind of channels (unmixed, colours)
 
 Equal compute: each variant has BUDGET minutes (of processor time; on a GPU, of time), divided
 among its trainings. A training's steps are its minutes over the seconds of a step, the least of a
@@ -82,18 +83,22 @@ class Variant:
 
 def variants(recipe: Recipe) -> dict[str, Variant]:
     """Every variant of a recipe of the four stages."""
-    upstream = with_upstream(recipe, {"deblend": STAGES[:1], **dict.fromkeys(HEADS, STAGES[:2])})
+    alone = with_upstream(recipe, {})
+    both = with_upstream(recipe, {"deblend": STAGES[:1], **dict.fromkeys(HEADS, STAGES[:2])})
     no_denoise = with_upstream(recipe, dict.fromkeys(HEADS, STAGES[1:2]))
     return {
-        "separate": Variant(with_upstream(recipe, {}), evenly(STAGES)),
-        "on_upstream": Variant(upstream, evenly(STAGES)),
-        "end_to_end": Variant(chained(upstream), {**evenly(STAGES, 0.5), NAME: 0.5}),
-        "direct": Variant(reading_noisy(with_upstream(recipe, {}), HEADS), evenly(HEADS)),
-        "without_denoise": Variant(reading_noisy(no_denoise, STAGES[1:2]), evenly(STAGES[1:])),
+        "separate": Variant(alone, evenly(STAGES)),
+        "on_upstream": Variant(on_nothing_else(both), evenly(STAGES)),
+        "on_both": Variant(both, evenly(STAGES)),
+        "end_to_end": Variant(chained(both), {**evenly(STAGES, 0.5), NAME: 0.5}),
+        "direct": Variant(reading(alone, HEADS, lambda images: ["noisy"]), evenly(HEADS)),
+        "without_denoise": Variant(
+            reading(no_denoise, STAGES[1:], noisy_for_clean), evenly(STAGES[1:])
+        ),
         **{
-            f"without_{channel}": Variant(without(upstream, channel), evenly(STAGES))
+            f"without_{channel}": Variant(without(both, channel), evenly(STAGES))
             for channel in CHANNELS
-            if any(stage.stage.keywords.get(channel) for stage in upstream.stages.values())
+            if any(stage.stage.keywords.get(channel) for stage in both.stages.values())
         },
     }
 
@@ -123,9 +128,30 @@ def changed(recipe: Recipe, change: Callable[[str, StageRecipe], dict[str, Any]]
     return recipe.model_copy(update={"stages": stages})
 
 
-def reading_noisy(recipe: Recipe, names: tuple[str, ...]) -> Recipe:
-    """The stages `names` see the observed image and nothing else."""
-    return changed(recipe, lambda name, stage: {"images": ["noisy"]} if name in names else {})
+def on_nothing_else(recipe: Recipe) -> Recipe:
+    """No stage with an upstream sees the truth as well."""
+    stages = {
+        name: each.model_copy(update={"upstream_share": 1.0})
+        for name, each in recipe.stages.items()
+    }
+    return recipe.model_copy(update={"stages": stages})
+
+
+def reading(
+    recipe: Recipe, names: tuple[str, ...], images: Callable[[list[str]], list[str]]
+) -> Recipe:
+    """The stages `names` look at other images, made from the list of their own."""
+
+    def change(name: str, stage: StageRecipe) -> dict[str, Any]:
+        own: Any = build_stage(stage)
+        return {"images": images(list(own.images))} if name in names else {}
+
+    return changed(recipe, change)
+
+
+def noisy_for_clean(images: list[str]) -> list[str]:
+    """The observed image in the place of the denoised one."""
+    return list(dict.fromkeys("noisy" if image == "clean" else image for image in images))
 
 
 def without(recipe: Recipe, channel: str) -> Recipe:

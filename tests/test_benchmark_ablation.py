@@ -28,14 +28,15 @@ def test_variants_differ_in_what_they_say():
     stages = {name: variant.recipe.stages for name, variant in EVERY.items()}
     assert not any(stage.upstream for stage in stages["separate"].values())
     assert stages["on_upstream"]["regress"].upstream == ("denoise", "deblend")
-    assert stages["end_to_end"] == stages["on_upstream"]
+    assert stages["on_upstream"]["regress"].upstream_share == 1
+    assert stages["end_to_end"] == stages["on_both"]
     assert EVERY["end_to_end"].recipe.together is not None
     assert stages["direct"]["classify"].stage.keywords["images"] == ("noisy",)
-    assert stages["without_denoise"]["deblend"].stage.keywords["images"] == ("noisy",)
+    for name in ("deblend", "classify", "regress"):
+        assert "clean" not in stages["without_denoise"][name].stage.keywords["images"]
     assert stages["without_denoise"]["classify"].upstream == ("deblend",)
-    for stage in stages["without_colours"].values():
-        assert not stage.stage.keywords.get("colours")
-    assert stages["on_upstream"]["deblend"].stage.keywords["colours"]
+    assert stages["on_both"]["deblend"].stage.keywords["unmixed"]
+    assert not stages["without_unmixed"]["deblend"].stage.keywords["unmixed"]
 
 
 def test_figures_of_what_was_not_trained_are_left_out():

@@ -61,6 +61,7 @@ SPACE: dict[str, Between | OneOf] = {
     "training.batch": OneOf((8, 16, 32)),
     "stage.stretched": OneOf((0.0, 0.25, 0.5, 0.75)),
     "stage.colours": OneOf((False, True)),
+    "stage.unmixed": OneOf((False, True)),
     "stage.band_limited": OneOf((False, True)),
     "network.blocks": OneOf((1, 2, 3)),
     "network.fold": OneOf((2, 3)),
