@@ -7,7 +7,20 @@ from importlib import import_module
 
 from lensmill.cli.app import app
 
-COMMANDS = ("demo", "run", "simulate", "train", "evaluate", "limits", "report")
+COMMANDS = (
+    "demo",
+    "run",
+    "watch",
+    "simulate",
+    "train",
+    "evaluate",
+    "limits",
+    "operating_point",
+    "inject",
+    "check_domain",
+    "report",
+    "doctor",
+)
 """In the order of the help; each is a file of this folder."""
 
 for command in COMMANDS:
