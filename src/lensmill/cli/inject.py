@@ -38,7 +38,10 @@ def inject(
     weights: WeightsOption = None,
     galaxies: Annotated[int, typer.Option(min=1, help="Galaxies at most.")] = 500,
     injections: Annotated[int, typer.Option(min=1, help="Into each of them.")] = 8,
-    threshold: Annotated[float, typer.Option(help="p_lens of what counts as found.")] = 0.5,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="p_lens of what is found; without it, what 5 % of untouched ones reach."),
+    ] = None,
     device: DeviceOption = "auto",
     trust: TrustOption = False,
 ) -> None:
@@ -64,9 +67,12 @@ def inject(
 
 
 def _tell(summary: dict[str, Any], out: Path) -> None:
-    for name in ("completeness", "false_positive_rate"):
-        share = summary[name]
-        typer.echo(f"{name:20s} {share['value']:.3f} ({share['low']:.3f} to {share['high']:.3f})")
+    for rates in (summary["at_half"], summary["at_threshold"]):
+        typer.echo(f"p_lens > {rates['threshold']:.3f}")
+        for name in ("completeness", "false_positive_rate"):
+            share = rates[name]
+            spread = f"{share['low']:.3f} to {share['high']:.3f}"
+            typer.echo(f"  {name:20s} {share['value']:.3f} ({spread}), {share['total']}")
     for name, bins in summary["completeness_by"].items():
         for each in bins:
             where = f"{name} {each['low']:.3g} to {each['high']:.3g}"

@@ -39,8 +39,8 @@ def _middles(bins: list[Bin]) -> Point:
 def surface_panel(
     title: str, values: Float[np.ndarray, "y x"], x_edges: Edges, y_edges: Edges
 ) -> Image.Image:
-    """Shares as cells, black for 0 and orange for 1, with their percents; y grows upwards."""
-    panel, draw = _frame(title)
+    """Shares as cells, dark for 0 and orange for 1, with their percents; y grows upwards."""
+    panel, draw = _frame(title, ticks=())
     font = ImageFont.load_default(FONT_SIZE)
     for row, line in enumerate(values):
         for column, value in enumerate(line):
@@ -58,8 +58,7 @@ def surface_panel(
             draw.text(middle, f"{100 * value:.0f}", INK, font, anchor="mm")
     _numbers(draw, x_edges[0], x_edges[-1])
     for value, share in ((y_edges[0], 0.0), (y_edges[-1], 1.0)):
-        draw.rectangle((0, _y(share) - 8, MARGIN - 3, _y(share) + 8), DARK)
-        draw.text((MARGIN - 5, _y(share)), f"{value:g}", INK, font, anchor="rm")
+        draw.text((MARGIN - 5, _y(share)), f"{value:.3g}", INK, font, anchor="rm")
     return panel
 
 
@@ -73,12 +72,14 @@ def sheet(panels: list[Image.Image], columns: int = 3) -> Image.Image:
     return whole
 
 
-def _frame(title: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+def _frame(
+    title: str, ticks: tuple[float, ...] = (0.0, 0.5, 1.0)
+) -> tuple[Image.Image, ImageDraw.ImageDraw]:
     panel = Image.new("RGB", (WIDTH, HEIGHT), DARK)
     draw, font = ImageDraw.Draw(panel), ImageFont.load_default(FONT_SIZE)
     draw.rectangle((MARGIN, MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN), outline=LINE)
     draw.text((WIDTH / 2, MARGIN / 2), title, INK, font, anchor="mm")
-    for share in (0.0, 0.5, 1.0):
+    for share in ticks:
         draw.text((MARGIN - 5, _y(share)), f"{share:g}", INK, font, anchor="rm")
     return panel, draw
 
