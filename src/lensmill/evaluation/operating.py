@@ -54,7 +54,7 @@ def _scored(folder: Path) -> tuple[Score, Label]:
 def operating_points(
     score: Score, label: Label, prevalence: float, density: float | None = None
 ) -> list[dict[str, float]]:
-    """Of each of `COMPLETENESSES`; p_lens in `score` is at the share of lenses in `label`.
+    """Of each of `COMPLETENESSES`; `score` is p_lens, a probability if half were lenses.
 
     `purity` is from counts, with its central 68 %: where no false positive is left it is a lower
     bound that the number of non-lenses sets. `purity_calibrated` is from the probabilities alone,
@@ -73,14 +73,14 @@ def _point(
     low, high = _jeffreys(wrong, others)
     found = {
         "threshold": threshold,
-        "probability": float(at_prevalence(threshold, prevalence, label.mean())),
+        "probability": float(at_prevalence(threshold, prevalence)),
         "completeness": completeness,
         "false_positives": wrong,
         "false_positive_rate": fpr,
         "purity": purity(completeness, fpr, prevalence),
         "purity_low": purity(completeness, high, prevalence),
         "purity_high": purity(completeness, low, prevalence),
-        "purity_calibrated": purity(*calibrated_rates(score, threshold), prevalence),
+        "purity_calibrated": purity(*calibrated_rates(score, label, threshold), prevalence),
     }
     if density is not None:
         lenses = AREA * density * prevalence * completeness
@@ -88,22 +88,22 @@ def _point(
     return found
 
 
-def at_prevalence(probability: Any, prevalence: float, trained: float = 0.5) -> NDArray[Any]:
-    """The probability at another share of lenses than the `trained` one: the odds are scaled."""
-    odds = prevalence / (1 - prevalence) * (1 - trained) / trained
+def at_prevalence(probability: Any, prevalence: float) -> NDArray[Any]:
+    """The probability at a share of lenses other than one half: the odds are scaled."""
     p = np.asarray(probability, np.float64)
-    return np.asarray(p * odds / (p * odds + 1 - p))
+    return np.asarray(p * prevalence / (p * prevalence + (1 - p) * (1 - prevalence)))
 
 
-def calibrated_rates(score: Score, threshold: float) -> tuple[float, float]:
+def calibrated_rates(score: Score, label: Label, threshold: float) -> tuple[float, float]:
     """True- and false-positive rate at `threshold` if the scores are what they claim to be.
 
-    No label is looked at: an object of probability p counts as p lenses and 1 − p others.
+    An object of probability p counts as p lenses and 1 − p others, whatever it is; the labels only
+    weigh the objects, so that half of all are lenses.
     """
+    weight = np.where(label, 0.5 / label.mean(), 0.5 / (1 - label.mean()))
+    lenses, others = weight * score, weight * (1 - score)
     kept = score >= threshold
-    return float(score[kept].sum() / score.sum()), float(
-        (1 - score[kept]).sum() / (1 - score).sum()
-    )
+    return float(lenses[kept].sum() / lenses.sum()), float(others[kept].sum() / others.sum())
 
 
 def _jeffreys(count: int, total: int) -> tuple[float, float]:
