@@ -1,4 +1,4 @@
-"""The pages on domain, thresholds, watching: their commands run, in order, on a folder of stamps."""
+"""The pages on domain, thresholds and watching: their commands run, in order, on stamps."""
 
 import re
 import shlex

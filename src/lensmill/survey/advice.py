@@ -10,7 +10,7 @@ from lensmill.training.recipe import Recipe, SimulationRecipe, TogetherRecipe, T
 OUTSIDE = 0.1
 """Share of objects outside the training's range from which a trait is worth a word. That theirs is
 a narrow part of that range is as it should be."""
-FINE_TUNING = {"steps": 4000, "batch": 16, "learning_rate": 2e-4}
+FINE_TUNING = TrainingRecipe(steps=4000, learning_rate=2e-4)
 """A tenth of the usual learning rate, from trained weights on."""
 
 KNOBS = {
@@ -70,13 +70,11 @@ def closer(
         changed["pixel_scale"] = _holding(simulation.pixel_scale, traits["pixel_scale"])
     if unlike(traits["seeing"]) and not simulation.visits and not simulation.psf_images:
         changed["psf_fwhm"] = _holding(simulation.psf_fwhm, traits["seeing"])
-    together = recipe.together or TogetherRecipe(
-        stages=tuple(recipe.stages), training=TrainingRecipe(**FINE_TUNING)
-    )
+    fine_tuning = TogetherRecipe(stages=tuple(recipe.stages), training=FINE_TUNING)
     return Recipe(
         simulation=SimulationRecipe(**{**simulation.model_dump(), **changed}),
         stages=recipe.stages,
-        together=together,
+        together=recipe.together or fine_tuning,
     )
 
 
