@@ -18,20 +18,19 @@ QUICK = {"interval": 0.05, "idle": 0.2}
 
 
 def rows(out: Path) -> dict[str, dict]:
-    """By id; pictures are numbered by part."""
     table = pq.read_table(out / "catalogue.parquet").to_pylist()
     assert len({row["id"] for row in table}) == len(table)
-    return {row.pop("id"): {k: v for k, v in row.items() if k != "picture"} for row in table}
+    return {row["id"]: row for row in table}
 
 
 def same(one: dict[str, dict], other: dict[str, dict]) -> None:
+    """In what does not hang on the batch (samples of a posterior do)."""
     assert one.keys() == other.keys()
     for name, row in one.items():
-        for key, value in row.items():
-            expected = other[name][key]
-            assert value == (
-                pytest.approx(expected, rel=1e-3) if isinstance(value, float) else expected
-            )
+        for key in ("source", "flags", "reason", "weights"):
+            assert row[key] == other[name][key]
+        for key in ("p_lens", "theta_E", "theta_E_84", "source_snr", "ra"):
+            assert row[key] == pytest.approx(other[name][key], rel=1e-3)
 
 
 @pytest.fixture
