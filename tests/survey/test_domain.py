@@ -15,7 +15,7 @@ from lensmill.survey.stamps import Reading
 from lensmill.training.loader import Loader
 from lensmill.training.recipe import read_recipe, shipped_recipe
 
-COUNT = 32
+COUNT = 96
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,8 @@ def test_what_is_written(found, done):
     written = json.loads((done / "domain.json").read_text())
     assert written["traits"] == found["traits"]
     assert written["lensmill"]
-    assert Image.open(done / "domain.png").size[0] > 100
+    with Image.open(done / "domain.png") as picture:
+        assert picture.size[0] > 100
     recipe = read_recipe(done / "finetune.toml")
     assert recipe.together is not None
     assert recipe.together.stages == ("denoise", "deblend", "classify", "regress")

@@ -31,7 +31,8 @@ def test_rows_and_files(done, stamps, weights):
     assert len(table) == 4 * (1 + 3)
     assert (summary["galaxies"], summary["injected"]) == (4, 12)
     assert json.loads((out / "inject.json").read_text())["injected"] == 12
-    assert Image.open(out / "inject.png").size[0] > 100
+    with Image.open(out / "inject.png") as image:
+        assert image.size[0] > 100
     untouched = [row for row in table if not row["is_lens"]]
     assert len({row["id"] for row in untouched}) == 4
     assert all(row["theta_E"] is None and row["p_lens"] is not None for row in untouched)

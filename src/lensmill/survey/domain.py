@@ -30,7 +30,7 @@ from lensmill.training.recipe_text import recipe_text
 from lensmill.weights import FOLDER
 
 BATCH = 8
-"""Small: each simulated batch has one shape and one pixel scale."""
+"""Small: the stamps of a simulated batch share a shape and a pixel scale."""
 PERCENTILES = (5, 50, 95)
 CENTRAL = (1, 99)
 """Percent of the training, between which, and 5 % of that span beyond, a trait is inside."""
@@ -90,12 +90,19 @@ def check_domain(
     simulated = [loader(step, device) for step in range(steps)]
     kinds = np.concatenate([batch["kind"].cpu().numpy() for batch in simulated])
     training = look(chain, simulated, lambda n: report(0.5 + n / 2 / count, "training"))
+    training.traits["pixel_scale"] = _scales(loader, len(training))
     found = compare(yours, training, kinds)
     flags = _flags(read_parquet(run / "catalogue.parquet"))
     advice = advise(found["traits"], flags)
     summary = {**found, "flags": flags, "advice": advice}
     _write(run, summary, yours, training[kinds > 0], closer(recipe, found["traits"], shape))
     return summary
+
+
+def _scales(loader: Loader, count: int) -> Array:
+    """Pixel scales of the training: of the simulated objects those of a batch share one."""
+    grids = (loader.grids.draw(loader.seed, number) for number in range(count))
+    return np.array([grid.pixel_scale for grid in grids])
 
 
 def _stamps(run: Path, folder: Path, reading: Reading, count: int) -> list[Stamp]:
