@@ -20,7 +20,7 @@ def test_every_verb_has_help_and_a_function():
 
     for command in app.registered_commands:
         name = command.callback.__name__
-        assert invoke(name, "--help").exit_code == 0
+        assert invoke(name.replace("_", "-"), "--help").exit_code == 0
         assert callable(getattr(lensmill, name))
 
 

@@ -1,8 +1,8 @@
 """lensmill: from survey images to strong-lens models.
 
 The verbs, each the same here and on the command line: `simulate`, `train`, `search`, `evaluate`,
-`limits`, `run`, `report`, `demo`. They are imported when first used, so `import lensmill` stays
-light.
+`limits`, `run`, `watch`, `check_domain`, `inject`, `operating_point`, `doctor`, `report`, `demo`.
+They are imported when first used, so `import lensmill` stays light.
 """
 
 __version__ = "0.1.0"
@@ -14,6 +14,11 @@ _VERBS = {
     "evaluate": "lensmill.evaluation.evaluate",
     "limits": "lensmill.evaluation.limits",
     "run": "lensmill.survey.run",
+    "watch": "lensmill.survey.watch",
+    "check_domain": "lensmill.survey.domain",
+    "inject": "lensmill.survey.inject",
+    "operating_point": "lensmill.evaluation.operating",
+    "doctor": "lensmill.survey.doctor",
     "report": "lensmill.evaluation.report",
     "demo": "lensmill.survey.demo",
 }

@@ -7,7 +7,21 @@ from importlib import import_module
 
 from lensmill.cli.app import app
 
-COMMANDS = ("demo", "run", "simulate", "train", "search", "evaluate", "limits", "report")
+COMMANDS = (
+    "demo",
+    "run",
+    "watch",
+    "simulate",
+    "train",
+    "search",
+    "evaluate",
+    "limits",
+    "operating_point",
+    "inject",
+    "check_domain",
+    "report",
+    "doctor",
+)
 """In the order of the help; each is a file of this folder."""
 
 for command in COMMANDS:

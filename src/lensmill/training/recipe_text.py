@@ -7,12 +7,13 @@ from typing import Any
 from lensmill.training.recipe import Recipe
 
 
-def recipe_text(recipe: Recipe) -> str:
-    """The TOML of a recipe, without the keys that nobody set."""
+def recipe_text(recipe: Recipe, comment: str = "") -> str:
+    """The TOML of a recipe, without the keys that nobody set; `comment` goes before it."""
     tables = recipe.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     stages = {f"stages.{_key(name)}": stage for name, stage in tables.pop("stages", {}).items()}
     parts = ("\n".join(_table(name, table)) for name, table in {**tables, **stages}.items())
-    return "\n\n".join(parts) + "\n"
+    head = "".join(f"# {line}\n" for line in comment.splitlines())
+    return head + "\n\n".join(parts) + "\n"
 
 
 def _table(name: str, table: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,156 @@
+"""Watch: what arrives in a folder goes through the chain seconds after it is whole."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from time import monotonic, sleep, time
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lensmill.evaluation.report import report as write_report
+from lensmill.provenance import digest, provenance
+from lensmill.survey.arrivals import Arrivals, Signature, listed
+from lensmill.survey.catalogue import as_table, write_catalogue
+from lensmill.survey.chain import Chain, load_chain
+from lensmill.survey.run import Options, Summary, _process
+from lensmill.survey.stamps import Entry, Reading
+from lensmill.training.interrupt import whole
+
+INTERVAL = 1.0
+"""Seconds between two looks at the folder; a file that is the same in two of them is whole."""
+MOST = 64
+"""Entries in a part: the first of many that arrive together need not wait for the last."""
+
+PLAIN = Options()
+
+Tell = Callable[[str], None]
+
+
+def watch(
+    folder: Path,
+    out: Path,
+    *,
+    reading: Reading | None = None,
+    weights: Path | None = None,
+    options: Options = PLAIN,
+    idle: float | None = None,
+    interval: float = INTERVAL,
+    trust: bool = False,
+    tell: Tell = lambda line: None,
+) -> Summary:
+    """Run the chain on every object that is in `folder` or arrives there, until Ctrl-C.
+
+    idle: seconds without an arrival after which it ends by itself. Each batch of arrivals is a
+    part file in `out`/parts as soon as it is done; the catalogue and the page are written at the
+    end. What is changed is read again, and its newest rows count. The same call goes on where it
+    stopped. ValueError where there is no `folder`, or `out` holds something else.
+    """
+    reading = reading or Reading()
+    chain = load_chain(weights, trust)
+    if chain.pipeline.bands != tuple(reading.bands):
+        raise ValueError(f"the weights are for bands {chain.pipeline.bands}, not {reading.bands}")
+    _claim(out, folder, reading, chain)
+    chain.pipeline.to(options.device)
+    arrivals = Arrivals.resumed(out)
+    try:
+        for entries in _arriving(folder, reading, arrivals, interval, idle):
+            with whole():
+                rows = _write(entries, arrivals, reading, chain, options)
+            tell(_line(entries, rows))
+    except KeyboardInterrupt:
+        tell("stopped; writing the catalogue")
+    return _finish(out, arrivals, chain)
+
+
+def _claim(out: Path, folder: Path, reading: Reading, chain: Chain) -> None:
+    """Makes `out` this watch's, or finds that it is."""
+    identity = {
+        "watched": str(folder.resolve()),
+        "reading_digest": digest(repr(reading).encode()),
+        "weights": chain.digests,
+    }
+    path = out / "run.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if found is None and out.is_dir() and any(out.iterdir()):
+        raise ValueError(f"{out} is not empty and holds no watch; choose another --out")
+    changed = [key for key, value in identity.items() if found and found.get(key) != value]
+    if changed:
+        raise ValueError(f"{out} holds another run ({', '.join(changed)} differ); choose another")
+    if found is None:
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**identity, **provenance()}, indent=1), encoding="utf-8")
+
+
+def _arriving(
+    folder: Path, reading: Reading, arrivals: Arrivals, interval: float, idle: float | None
+) -> Iterator[dict[Entry, Signature]]:
+    """Batches of entries that are whole and not done, as they come."""
+    before: dict[Entry, Signature] = {}
+    last = monotonic()
+    while True:
+        now = listed(folder, reading)
+        new = arrivals.new(now, before)
+        if new:
+            yield dict(islice(new.items(), MOST))
+            last = monotonic()
+        before = now
+        if len(new) <= MOST:
+            if idle is not None and monotonic() - last >= idle:
+                return
+            sleep(interval)
+
+
+def _write(
+    entries: dict[Entry, Signature],
+    arrivals: Arrivals,
+    reading: Reading,
+    chain: Chain,
+    options: Options,
+) -> list[dict[str, Any]]:
+    """The part of `entries`, then its line; returns the rows."""
+    number = len(arrivals.parts)
+    rows = list(_process(tuple(entries), number, arrivals.out, reading, chain, options))
+    path = _part(arrivals.out, number)
+    path.parent.mkdir(exist_ok=True)
+    write_catalogue(as_table(rows), path)
+    arrivals.add(entries)
+    return rows
+
+
+def _part(out: Path, number: int) -> Path:
+    return out / "parts" / f"part-{number:05d}.parquet"
+
+
+def _line(entries: dict[Entry, Signature], rows: list[dict[str, Any]]) -> str:
+    """How many, how likely, and how long after the last file was written."""
+    best = max((row.get("p_lens") or 0.0 for row in rows), default=0.0)
+    newest = max(written for signature in entries.values() for _, _, written in signature)
+    delay = time() - newest / 1e9
+    return f"{len(rows)} objects, p_lens up to {best:.3f}, {delay:.1f} s after the last file"
+
+
+def _finish(out: Path, arrivals: Arrivals, chain: Chain) -> Summary:
+    """The catalogue and the page of all parts."""
+    numbers = range(len(arrivals.parts))
+    tables = [_newest(pq.read_table(_part(out, n)), arrivals.newest(n)) for n in numbers]
+    table = pa.concat_tables([as_table([]), *tables])
+    write_catalogue(table, out / "catalogue.parquet")
+    failed = table.filter(pc.is_valid(table["reason"]))["flags"].to_pylist()
+    counts = {reason: failed.count(reason) for reason in sorted(set(failed))}
+    summary = Summary(out, table.num_rows, len(failed), counts)
+    path = out / "run.json"
+    state = json.loads(path.read_text(encoding="utf-8"))
+    finished = {"objects": summary.objects, "failed": summary.failed, "reasons": counts}
+    content = {**state, **finished, "weights_digest": chain.digest}
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    write_report(out)
+    return summary
+
+
+def _newest(table: pa.Table, sources: set[str]) -> pa.Table:
+    """The rows of `sources`."""
+    return table.filter(pc.is_in(table["source"], pa.array(sorted(sources), pa.string())))
