@@ -34,8 +34,8 @@ class Job:
     """A run as its workers see it; it travels to them with every partition."""
 
     out: Path
-    reading: Reading
     weights: Path | None
+    reading: Reading
     trust: bool
     digest: str  # of the weights
     options: Options
