@@ -1,8 +1,6 @@
 """Workers: a function of many numbers, in processes that neither hang nor outlive their parent."""
 
 import multiprocessing
-import os
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +10,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
+
+from lensmill.simulation.family import deaf, die_with_parent
 
 Work = Callable[[int], Any]
 
@@ -62,19 +62,6 @@ def _shared_out(work: Work, waiting: deque[int], processes: int) -> Iterator[Any
             process.join()
 
 
-@contextmanager
-def deaf() -> Iterator[None]:
-    """Processes started in the block never hear Ctrl-C: that is for the parent, who ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python lets the main thread alone say this
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _hire(work: Work) -> tuple[BaseProcess, Connection]:
     """A process, and the line on which it takes numbers and gives answers."""
     context = multiprocessing.get_context("spawn")
@@ -118,11 +105,3 @@ def _outcome(work: Work, number: int) -> Any:
         return work(number)
     except ValueError as error:
         return error
-
-
-def die_with_parent() -> None:
-    """An orphan must not go on writing: a parent that is killed cannot say so."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing import get_context
 from typing import Any
 
-from lensmill.simulation.workers import deaf, die_with_parent
+from lensmill.simulation.family import deaf, die_with_parent
 
+GOES_ON = "what is written is good, and the same command goes on"
 RETRIES = 3
 """Times that a piece of work is given to another worker of a cluster when one dies of it."""
 
@@ -30,11 +31,14 @@ class Here(Executor):
 @contextmanager
 def local_processes(workers: int) -> Iterator[Executor]:
     """Processes that neither hear Ctrl-C, which is for the parent, nor outlive it."""
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_settle) as executor:
+    executor = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_settle)
+    try:
         with deaf():  # from their first moment
             for _ in range(workers):
                 executor.submit(os.getpid)
         yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _settle() -> None:
@@ -61,9 +65,6 @@ def dask_cluster(scheduler: str | None, workers: int) -> Iterator[Executor]:
         raise ValueError(f"Dask's workers die of the work: {error}; {GOES_ON}") from None
     except CancelledError:
         raise ValueError(f"Dask's scheduler is gone; {GOES_ON}") from None
-
-
-GOES_ON = "what is written is good, and the same command goes on"
 
 
 def _cluster(scheduler: str | None, workers: int) -> AbstractContextManager[Any]:

@@ -23,7 +23,8 @@ class Partition:
 def partitions(entries: Iterable[Entry], size: int = SIZE) -> list[Partition]:
     """`entries` in order, about `size` objects in each; files of more are divided among several."""
     made: list[Partition] = []
-    first, count, chosen = 0, 0, []
+    chosen: list[Entry] = []
+    first, count = 0, 0
     pieces = (piece for entry in entries for piece in _pieces(entry, size))
     for piece, objects in pieces:
         if chosen and count + objects > size:

@@ -1,7 +1,7 @@
 """Prefetch: what comes next is made while what is there is used; and a clock for who waits."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ def prefetched(items: Iterable[Item]) -> Iterator[Item]:
         ahead = pool.submit(next, source, END)
         while (item := ahead.result()) is not END:
             ahead = pool.submit(next, source, END)
-            yield item  # type: ignore[misc]
+            yield item
 
 
 @dataclass
 class Clock:
     """Seconds and images of each step of the work."""
 
-    seconds: Counter[str] = field(default_factory=Counter)  # type: ignore[type-arg]
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     images: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
