@@ -19,7 +19,7 @@ def prefetched(items: Iterable[Item]) -> Iterator[Item]:
         ahead = pool.submit(next, source, END)
         while (item := ahead.result()) is not END:
             ahead = pool.submit(next, source, END)
-            yield item
+            yield item  # type: ignore[misc]
 
 
 @dataclass
