@@ -46,7 +46,7 @@ def work(folder: str, out: str, weights: str, engine: str, scheduler: str = "") 
         Path(out),
         weights=Path(weights),
         options=module.Options(pictures=0),
-        engine=module.Engine(engine, hired, scheduler or None),  # type: ignore[arg-type]
+        engine=module.Engine(engine, hired, scheduler or None),
     )
 
 

@@ -2,16 +2,16 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from lensmill.survey.executors import GOES_ON, Here, dask_cluster, local_processes
 
 Piece = TypeVar("Piece")
 Answer = TypeVar("Answer")
-Kind = Literal["process", "local", "dask"]
+KINDS = ("process", "local", "dask")
 
 AHEAD = 2
 """Pieces of work, for each worker, that are handed out before they are needed."""
@@ -29,13 +29,13 @@ class Engine:
     workers are taken; without one, a cluster of this machine is started.
     """
 
-    kind: Kind = "process"
+    kind: str = "process"
     workers: int = 0
     scheduler: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("process", "local", "dask"):
-            raise ValueError(f"engine: no {self.kind!r}; choices: process, local, dask")
+        if self.kind not in KINDS:
+            raise ValueError(f"engine: no {self.kind!r}; choices: {', '.join(KINDS)}")
         if self.workers and self.kind == "process":
             raise ValueError(f"workers: {self.workers} are for the engines local and dask")
         if self.scheduler and self.kind != "dask":
@@ -49,7 +49,7 @@ class Engine:
 
 def answers(
     work: Callable[[Piece], Answer], pieces: Iterable[Piece], engine: Engine | Executor
-) -> Iterator[Answer]:
+) -> Generator[Answer, None, None]:
     """`work` of every piece, as it gets done; exceptions of `work` are raised here.
 
     Where processes of this machine die, others take their place. ValueError where they do so

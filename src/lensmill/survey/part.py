@@ -32,7 +32,8 @@ def process(job: Job, partition: Partition) -> Line:
 
     OSError where it cannot be written; nothing is left aside.
     """
-    clock, rows = Clock(), {}
+    clock = Clock()
+    rows: dict[int, Row] = {}
     for each in measured(job, partition, clock):
         with clock.step("write", len(each.items)):
             rows |= _rows(job, partition, each)
@@ -69,11 +70,12 @@ def _rows(job: Job, partition: Partition, each: Measured) -> dict[int, Row]:
     rows: dict[int, Row] = {}
     chain = job.chain()
     for index, (number, item) in enumerate(each.items):
-        if isinstance(item, Stamp) and each.prediction is not None:
+        if isinstance(item, Unreadable):
+            row = _failed(item)
+        else:
+            assert each.prediction is not None
             row = _found(item, each.prediction.rows[index], chain)
             row |= _drawn(job, partition, number, item, each.prediction.quantities, index)
-        else:
-            row = _failed(item)
         rows[number] = {**row, "weights": chain.digest}
     return rows
 
