@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from lensmill.provenance import file_digest
@@ -33,6 +34,7 @@ def test_only_what_is_whole_is_resumed(tmp_path):
 def test_what_was_left_aside_goes(tmp_path):
     _finished(tmp_path, 1)
     (tmp_path / "parts" / f"{ASIDE}x-part-00000.parquet").write_bytes(b"half")
+    assert pq.read_table(tmp_path / "parts").num_rows == 1  # the parts are one data set
     resumed(tmp_path)
     assert [path.name for path in (tmp_path / "parts").iterdir()] == ["part-00000.parquet"]
 

@@ -44,7 +44,7 @@ class Engine:
     @property
     def hired(self) -> int:
         """Worker processes that are started."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or os.cpu_count() or 1
 
 
 def answers(
