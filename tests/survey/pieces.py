@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 
@@ -24,3 +25,8 @@ def die(piece: int) -> int:
 
 def refuse(piece: int) -> int:
     raise ValueError(f"not {piece}")
+
+
+def slow_square(piece: int) -> int:
+    time.sleep(0.05)
+    return piece**2
