@@ -3,9 +3,11 @@
 import os
 import signal
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -46,6 +48,38 @@ def _settle() -> None:
     threading.Thread(target=die_with_parent, daemon=True).start()
 
 
+class DaskWorkers(Executor):
+    """The workers of a Dask client.
+
+    The client's own executor will not do: where the scheduler dies while an answer is fetched, its
+    future is never done.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **keywords: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        remote = self.client.submit(work, *args, pure=False, retries=RETRIES, **keywords)
+        remote.add_done_callback(partial(_pass_on, future))
+        return future
+
+
+def _pass_on(future: Future[Any], remote: Any) -> None:
+    """What became of a piece of work; BrokenExecutor where nobody knows."""
+    if not future.set_running_or_notify_cancel():
+        return
+    if remote.status == "error":
+        future.set_exception(remote.exception())
+        return
+    try:
+        if remote.status != "finished":
+            raise BrokenExecutor(remote.status)
+        future.set_result(remote.result())
+    except (Exception, CancelledError) as error:
+        future.set_exception(BrokenExecutor(str(error)))
+
+
 @contextmanager
 def dask_cluster(scheduler: str | None, workers: int) -> Iterator[Executor]:
     """The workers of a running Dask scheduler, or of one started here with `workers` processes.
@@ -60,10 +94,10 @@ def dask_cluster(scheduler: str | None, workers: int) -> Iterator[Executor]:
         ) from None
     try:
         with _cluster(scheduler, workers) as address, _client(address) as client:
-            yield client.get_executor(pure=False, retries=RETRIES)
+            yield DaskWorkers(client)
     except KilledWorker as error:
         raise ValueError(f"Dask's workers die of the work: {error}; {GOES_ON}") from None
-    except CancelledError:
+    except BrokenExecutor:
         raise ValueError(f"Dask's scheduler is gone; {GOES_ON}") from None
 
 
