@@ -1,8 +1,6 @@
 """Workers: a function of many numbers, in processes that neither hang nor outlive their parent."""
 
 import multiprocessing
-import os
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +10,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
+
+from lensmill.simulation.family import deaf, die_with_parent
 
 Work = Callable[[int], Any]
 
@@ -42,7 +42,7 @@ def answers(work: Work, numbers: Iterable[int], processes: int) -> Iterator[Any]
 
 
 def _shared_out(work: Work, waiting: deque[int], processes: int) -> Iterator[Any]:
-    with _deaf():
+    with deaf():
         hired = [_hire(work) for _ in range(min(processes, len(waiting)))]
     try:
         busy = {line: process for process, line in hired}
@@ -60,19 +60,6 @@ def _shared_out(work: Work, waiting: deque[int], processes: int) -> Iterator[Any
         for process, _ in hired:
             process.terminate()
             process.join()
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Processes started in the block never hear Ctrl-C: that is for the parent, who ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python lets the main thread alone say this
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _hire(work: Work) -> tuple[BaseProcess, Connection]:
@@ -106,7 +93,7 @@ def _answer(line: Connection, process: BaseProcess) -> Any:
 
 def _serve(work: Work, line: Connection) -> None:
     """A worker's life: numbers in, answers out, until the line or the parent is gone."""
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     with suppress(EOFError, BrokenPipeError):
         while True:
@@ -118,11 +105,3 @@ def _outcome(work: Work, number: int) -> Any:
         return work(number)
     except ValueError as error:
         return error
-
-
-def _die_with_parent() -> None:
-    """An orphan must not go on writing: a parent that is killed cannot say so."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

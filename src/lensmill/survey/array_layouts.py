@@ -107,7 +107,7 @@ def read_arrays(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
             )
         order = [names.index(band) for band in reading.bands]
         count = image.shape[0] if image.ndim == 4 else 1
-        for index in range(count):
+        for index in entry.chosen(count):
             bands = tuple(_raw_band(file, index, band) for band in order)
             scale = file.number("pixel_scale", index, 0)
             name = file.name(entry, index, count) if image.ndim == 4 else entry.id

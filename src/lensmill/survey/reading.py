@@ -46,6 +46,12 @@ class Entry:
     layout: str
     files: tuple[Path, ...]  # those with the image first
     source: str  # file name of the first, relative to the folder
+    rows: tuple[int, int] | None = None  # of a file of many: from the first to before the second
+
+    def chosen(self, count: int) -> range:
+        """Which of the `count` objects of its file are its own."""
+        first, end = self.rows or (0, count)
+        return range(first, min(end, count))
 
 
 class StampError(ValueError):

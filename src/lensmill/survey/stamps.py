@@ -124,7 +124,12 @@ def read(entry: Entry, reading: Reading) -> Iterator[Stamp | Unreadable]:
         for raw in _raw_stamps(entry, reading):
             yield _finished(raw, reading)
     except Exception as error:  # files of others fail in every way there is
-        yield _unreadable(entry.id, entry.source, error)
+        yield _unreadable(_whole_name(entry), entry.source, error)
+
+
+def _whole_name(entry: Entry) -> str:
+    """The entry's id, and which rows of its file it is."""
+    return entry.id if entry.rows is None else f"{entry.id}[{entry.rows[0]}:{entry.rows[1]}]"
 
 
 def _raw_stamps(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
