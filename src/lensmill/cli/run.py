@@ -36,8 +36,17 @@ def run(
     ] = "catalogue.parquet",
     images: Annotated[bool, typer.Option(help="Write denoised, source, lens light FITS.")] = False,
     pictures: Annotated[int, typer.Option(min=0, help="Pictures at most.")] = 500,
-    batch: Annotated[int, typer.Option(min=1, help="Stamps per batch.")] = 32,
+    p_lens: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Model only objects from this p_lens on.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=0, help="Stamps per batch; 0: as memory takes.")] = 0,
     device: DeviceOption = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(help="process (this one), local (processes of this machine) or dask."),
+    ] = "process",
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each core.")] = 0,
+    scheduler: Annotated[str | None, typer.Option(help="A running Dask's, tcp://…")] = None,
     trust: Annotated[bool, typer.Option(help="Let weights import your own parts.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Only say how the folder is understood.")] = False,
 ) -> None:
@@ -56,10 +65,10 @@ def run(
         if dry_run:
             typer.echo("\n\n".join(str(layout) for layout in describe(folder, reading)))
             return
-        from lensmill.survey.run import Options
+        from lensmill.survey.run import Engine, Options
         from lensmill.survey.run import run as verb
 
-        options = Options(pictures, images, batch, chosen_device(device))
+        options = Options(pictures, images, batch, chosen_device(device), p_lens)
         with progress() as report:
             summary = verb(
                 folder,
@@ -69,6 +78,7 @@ def run(
                 options=options,
                 catalogue=catalogue,
                 trust=trust,
+                engine=Engine(engine, workers, scheduler),
                 report=report,
             )
     tell(summary)

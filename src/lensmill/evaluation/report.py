@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
 
 from lensmill.evaluation.evaluation_page import drawn, evaluation_page
-from lensmill.evaluation.files import EVALUATION, Evaluation, read_json, read_parquet
+from lensmill.evaluation.excerpt import Excerpt, read_excerpt
+from lensmill.evaluation.files import EVALUATION, Evaluation, read_json
 from lensmill.evaluation.gallery import controls, failures, gallery, legend
 from lensmill.evaluation.page import details, document, facts, heading, save, text
 from lensmill.evaluation.table_one import aligned, table_one
@@ -52,44 +52,31 @@ def _evaluation(run: Path, out: Path) -> Path:
 
 def _run_page(run: Path, limit: int) -> str:
     settings = read_json(run / "run.json") if (run / "run.json").is_file() else {}
-    good, failed = _split(read_parquet(run / CATALOGUE))
-    shown = good.slice(0, limit).to_pylist()
+    excerpt = read_excerpt(run / CATALOGUE, limit)
+    shown = excerpt.good.to_pylist()
     name = run.resolve().name
     body = [
         heading(name, "survey run", settings),
-        facts(_run_facts(good, failed, settings)),
+        facts(_run_facts(excerpt, settings)),
         legend(),
         controls() if shown else "",
-        _note(len(shown), good.num_rows),
+        _note(len(shown), excerpt.processed),
         gallery(run, shown),
-        _failed_section(failed, limit),
+        _failed_section(excerpt),
         details("Settings and provenance", settings),
     ]
     return document(f"{name} – lensmill", "\n".join(body))
 
 
-def _split(catalogue: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """What was processed, likeliest lenses first, and what failed."""
-    if "reason" not in catalogue.column_names:
-        good, failed = catalogue, catalogue.slice(0, 0)
-    else:
-        fine = pc.is_null(catalogue["reason"])
-        good, failed = catalogue.filter(fine), catalogue.filter(pc.invert(fine))
-    if "p_lens" in good.column_names:
-        good = good.sort_by([("p_lens", "descending")])
-    return good, failed
-
-
-def _run_facts(good: pa.Table, failed: pa.Table, settings: dict[str, Any]) -> list[tuple[str, str]]:
-    p = good["p_lens"].drop_null() if "p_lens" in good.column_names else pa.chunked_array([[]])
+def _run_facts(excerpt: Excerpt, settings: dict[str, Any]) -> list[tuple[str, str]]:
+    p = excerpt.p_lens
     pairs = [
-        ("objects", f"{good.num_rows + failed.num_rows:,}"),
-        ("failed", f"{failed.num_rows:,}"),
+        ("objects", f"{excerpt.processed + excerpt.failures:,}"),
+        ("failed", f"{excerpt.failures:,}"),
     ]
     if len(p):
-        middle = pc.quantile(p, 0.5)[0].as_py()
-        likely = pc.sum(pc.greater(p, LIKELY)).as_py()
-        pairs += [("median p_lens", f"{middle:.3f}"), (f"p_lens > {LIKELY}", f"{likely:,}")]
+        likely = int((p > LIKELY).sum())
+        pairs += [("median p_lens", f"{np.median(p):.3f}"), (f"p_lens > {LIKELY}", f"{likely:,}")]
     weights = settings.get("weights_digest") or settings.get("weights")
     return pairs + ([("weights", _weights(weights))] if weights else [])
 
@@ -109,14 +96,13 @@ def _note(shown: int, total: int) -> str:
     )
 
 
-def _failed_section(failed: pa.Table, limit: int) -> str:
+def _failed_section(excerpt: Excerpt) -> str:
     """Reasons with their counts, and the objects."""
-    if failed.num_rows == 0:
+    if not excerpt.failures:
         return ""
-    counts = pc.value_counts(failed["reason"]).to_pylist()
-    counts.sort(key=lambda each: -each["counts"])
-    reasons = "".join(f"<li>{each['counts']:,} × {text(each['values'])}</li>" for each in counts)
+    most = excerpt.reasons.most_common()
+    reasons = "".join(f"<li>{count:,} × {text(reason)}</li>" for reason, count in most)
     return (
-        f"<section><h2>Failed: {failed.num_rows:,}</h2><ul class='reasons'>{reasons}</ul>"
-        f"{failures(failed.slice(0, limit).to_pylist())}</section>"
+        f"<section><h2>Failed: {excerpt.failures:,}</h2><ul class='reasons'>{reasons}</ul>"
+        f"{failures(excerpt.failed.to_pylist())}</section>"
     )

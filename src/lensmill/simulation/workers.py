@@ -42,7 +42,7 @@ def answers(work: Work, numbers: Iterable[int], processes: int) -> Iterator[Any]
 
 
 def _shared_out(work: Work, waiting: deque[int], processes: int) -> Iterator[Any]:
-    with _deaf():
+    with deaf():
         hired = [_hire(work) for _ in range(min(processes, len(waiting)))]
     try:
         busy = {line: process for process, line in hired}
@@ -63,7 +63,7 @@ def _shared_out(work: Work, waiting: deque[int], processes: int) -> Iterator[Any
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def deaf() -> Iterator[None]:
     """Processes started in the block never hear Ctrl-C: that is for the parent, who ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Python lets the main thread alone say this
@@ -106,7 +106,7 @@ def _answer(line: Connection, process: BaseProcess) -> Any:
 
 def _serve(work: Work, line: Connection) -> None:
     """A worker's life: numbers in, answers out, until the line or the parent is gone."""
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     with suppress(EOFError, BrokenPipeError):
         while True:
@@ -120,7 +120,7 @@ def _outcome(work: Work, number: int) -> Any:
         return error
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """An orphan must not go on writing: a parent that is killed cannot say so."""
     parent = multiprocessing.parent_process()
     assert parent is not None

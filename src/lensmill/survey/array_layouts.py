@@ -117,7 +117,7 @@ def stamps_of(file: ArrayFile, entry: Entry, reading: Reading) -> Iterator[RawSt
     order = [names.index(band) for band in reading.bands]
     many = file.image.ndim == 4
     count = file.image.shape[0] if many else 1
-    for index in range(count):
+    for index in entry.chosen(count):
         bands = tuple(_raw_band(file, index, band) for band in order)
         scale, ra, dec = (file.number(key, index, 0) for key in ("pixel_scale", "ra", "dec"))
         name = file.name(entry, index, count) if many else entry.id

@@ -81,7 +81,7 @@ def read_band_cubes(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
         return
     require_same_shape(entry.source, shapes)
     count = shapes[reading.bands[0]][0]
-    for index in range(count):
+    for index in entry.chosen(count):
         bands = tuple(_cube_band(cubes, band, index) for band in reading.bands)
         name = f"{entry.id}_{index:0{len(str(count - 1))}d}"
         yield RawStamp(name, entry.source, bands, "file name", found)

@@ -7,6 +7,7 @@ a pixel is good. Other tables have (band, y, x) as nested or fixed-size lists, o
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count, islice
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -50,26 +51,36 @@ def count_in_parquet(entry: Entry) -> int:
 def read_parquet(entry: Entry, reading: Reading) -> Iterator[RawStamp | Unreadable]:
     """The object of each row, row group by row group; a bad row is an Unreadable."""
     extra = read_sidecar(entry.files[0])
-    count = count_in_parquet(entry)
-    for index, row in enumerate(_rows(entry.files[0])):
-        name = _name(row, f"{entry.id}_{index:0{len(str(count - 1))}d}")
+    total = count_in_parquet(entry)
+    for index, row in _rows(entry.files[0], entry.chosen(total)):
+        name = _name(row, f"{entry.id}_{index:0{len(str(total - 1))}d}")
         try:
             values = {**_values(row, entry.source, len(reading.bands)), **extra}
             file = ArrayFile(entry.source, values)
-            yield from stamps_of(file, replace(entry, id=name), reading)
+            yield from stamps_of(file, replace(entry, id=name, rows=None), reading)
         except Exception as error:
             yield unreadable(name, entry.source, error)
 
 
-def _rows(path: Path) -> Iterator[dict[str, pa.Scalar]]:
-    """The used columns of each row."""
+def _rows(path: Path, chosen: range) -> Iterator[tuple[int, dict[str, pa.Scalar]]]:
+    """The used columns of the `chosen` rows, with their numbers."""
     with pq.ParquetFile(path) as file:
         used = {*IMAGES, *NOISE, *IDS, *NUMBERS, "bands", "shape", "psf"}
         columns = [name for name in file.schema_arrow.names if name in used]
+        end = 0
         for group in range(file.num_row_groups):
-            for batch in file.iter_batches(BATCH, row_groups=[group], columns=columns):
-                for row in range(batch.num_rows):
-                    yield {name: batch[name][row] for name in columns}
+            start, end = end, end + file.metadata.row_group(group).num_rows
+            if start >= chosen.stop or end <= chosen.start:
+                continue
+            batches = file.iter_batches(BATCH, row_groups=[group], columns=columns)
+            numbered = zip(count(start), _each(batches, columns), strict=False)
+            yield from islice(numbered, max(chosen.start - start, 0), chosen.stop - start)
+
+
+def _each(batches: Iterator[pa.RecordBatch], columns: list[str]) -> Iterator[dict[str, pa.Scalar]]:
+    for batch in batches:
+        for row in range(batch.num_rows):
+            yield {name: batch[name][row] for name in columns}
 
 
 def _name(row: dict[str, pa.Scalar], otherwise: str) -> str:

@@ -20,8 +20,8 @@ from lensmill.survey.windows import tile_planes
 TILE = "tile, and the positions on it"
 OFF_TILE = "positions on no tile"
 
-PER_ENTRY = 512
-"""Positions of one entry. A tile with more is opened anew for each of its stripes."""
+PER_ENTRY = 256
+"""Positions of one entry, as many as a partition has. A tile with more is opened for each."""
 
 Floats = NDArray[np.float64]
 

@@ -70,6 +70,12 @@ class Entry:
     files: tuple[Path, ...]  # those with the image first
     source: str  # file name of the first, relative to the folder
     positions: tuple[Position, ...] = ()  # on the tile, sorted by its rows
+    rows: tuple[int, int] | None = None  # of a file of many: from the first to before the second
+
+    def chosen(self, count: int) -> range:
+        """Which of the `count` objects of its file are its own."""
+        first, end = self.rows or (0, count)
+        return range(first, min(end, count))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lensmill.survey.array_layouts import ArrayFile, stamps_of
@@ -27,13 +28,14 @@ def read_shards(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
     if "noisy" not in manifest.images:
         raise StampError("no_image", f"{entry.source}: a data set of scenes alone, without images")
     first = number * manifest.shard
-    for start in range(0, manifest.rows(number), BATCH):
-        batch = read_shard(folder, manifest, number, slice(start, start + BATCH), NAMES)
+    chosen = entry.chosen(manifest.rows(number))
+    for start in chosen[::BATCH]:
+        rows = range(start, min(start + BATCH, chosen.stop))
+        batch = read_shard(folder, manifest, number, slice(rows.start, rows.stop), NAMES)
         values = {name: value.numpy() for name, value in batch.items()}
-        count = len(values["noisy"])
-        ids = [f"{manifest.split}_{first + start + row:07d}" for row in range(count)]
+        ids = [f"{manifest.split}_{first + row:07d}" for row in rows]
         file = ArrayFile(entry.source, {**values, "bands": manifest.bands, "ids": ids})
-        yield from stamps_of(file, entry, reading)
+        yield from stamps_of(file, replace(entry, rows=None), reading)
 
 
 def count_in_shard(entry: Entry) -> int:

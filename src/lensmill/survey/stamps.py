@@ -148,7 +148,12 @@ def _raw_stamps(entry: Entry, reading: Reading) -> Iterator[RawStamp | Unreadabl
         else:
             yield read_object(entry, reading)
     except Exception as error:  # files of others fail in every way there is
-        yield unreadable(entry.id, entry.source, error)
+        yield unreadable(_whole_name(entry), entry.source, error)
+
+
+def _whole_name(entry: Entry) -> str:
+    """The entry's id, and which rows of its file it is."""
+    return entry.id if entry.rows is None else f"{entry.id}[{entry.rows[0]}:{entry.rows[1]}]"
 
 
 def _finished(raw: RawStamp | Unreadable, reading: Reading) -> Stamp | Unreadable:

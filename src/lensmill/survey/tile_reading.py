@@ -39,20 +39,20 @@ def read_tile(entry: Entry, reading: Reading) -> Iterator[RawStamp | Unreadable]
     Where the tile itself cannot be used, each of its positions says why; a tile without positions
     is one Unreadable.
     """
-    everything = range(len(entry.positions))
+    everything = entry.chosen(len(entry.positions))
     with ExitStack() as stack:
         try:
             tile = open_tile(entry, reading, stack)
         except Exception as error:
             yield from _refused(entry, everything, error)
             return
-        for group in _groups(tile.bands[0].corners[:, 1]):
+        for group in _groups(tile.bands[0].corners[:, 1], everything):
             yield from _read_group(entry, tile, group, reading)
 
 
 def read_off_tile(entry: Entry, reading: Reading) -> Iterator[Unreadable]:
     """Why each position of `entry` has no stamp."""
-    for name, ra, dec in entry.positions:
+    for name, ra, dec in (entry.positions[index] for index in entry.chosen(len(entry.positions))):
         where = f"{entry.source}: the position of {name} (ra {ra:.6g}, dec {dec:.6g})"
         if np.isfinite([ra, dec]).all() and abs(dec) <= 90:
             yield Unreadable(name, entry.source, f"{where} is on none of the tiles", "off_tile")
@@ -66,11 +66,11 @@ def _refused(entry: Entry, group: range, error: Exception) -> Iterator[Unreadabl
     return (unreadable(name, entry.source, error) for name in names)
 
 
-def _groups(rows: NDArray[np.int64]) -> Iterator[range]:
-    """Numbers of the windows that are read together, by their first rows."""
-    start = 0
-    for end in range(1, len(rows) + 1):
-        if end == len(rows) or abs(rows[end] - rows[start]) >= STRIP:
+def _groups(rows: NDArray[np.int64], chosen: range) -> Iterator[range]:
+    """Those of the `chosen` windows that are read together, by their first rows."""
+    start = chosen.start
+    for end in range(start + 1, chosen.stop + 1):
+        if end == chosen.stop or abs(rows[end] - rows[start]) >= STRIP:
             yield range(start, end)
             start = end
 

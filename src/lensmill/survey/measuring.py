@@ -1,0 +1,113 @@
+"""Measuring: the objects of a partition, read ahead of the chain and predicted in batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from lensmill.quantities import Batch
+from lensmill.survey.batches import Budget, budget, in_batches
+from lensmill.survey.chain import Chain
+from lensmill.survey.inference import Prediction, predict
+from lensmill.survey.job import Job
+from lensmill.survey.partitions import Partition
+from lensmill.survey.prefetch import Clock, prefetched
+from lensmill.survey.stamps import Stamp, Unreadable, read
+
+CHUNK = 2**18
+"""Pixels (y, x) that are read ahead of the batches in hand: 64 stamps of 64×64."""
+
+Numbered = tuple[int, Stamp | Unreadable]
+"""An object and its number within the partition."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Stamps of one shape and what the chain says of them; None, of what cannot be read."""
+
+    items: Sequence[Numbered]
+    prediction: Prediction | None
+
+
+def measured(job: Job, partition: Partition, clock: Clock) -> Iterator[Measured]:
+    """Every object of `partition`: read, computed and handed out, each ahead of the next."""
+    allowed = budget(job.options.batch, job.options.device)
+    chunks = prefetched(_chunks(job, partition, clock))
+    return prefetched(_measured(job, chunks, allowed, clock))
+
+
+def _chunks(job: Job, partition: Partition, clock: Clock) -> Iterator[list[Numbered]]:
+    """The objects, in order, as many at once as make up `CHUNK`."""
+    chunk: list[Numbered] = []
+    pixels = 0
+    for item in enumerate(_objects(job, partition, clock)):
+        chunk.append(item)
+        pixels += item[1].image[0].size if isinstance(item[1], Stamp) else 0
+        if pixels >= CHUNK:
+            yield chunk
+            chunk, pixels = [], 0
+    yield chunk
+
+
+def _objects(job: Job, partition: Partition, clock: Clock) -> Iterator[Stamp | Unreadable]:
+    for entry in partition.entries:
+        items = read(entry, job.reading)
+        while True:
+            with clock.step("read"):
+                item = next(items, None)
+            if item is None:
+                break
+            clock.images["read"] += 1
+            yield item
+
+
+def _measured(
+    job: Job, chunks: Iterator[list[Numbered]], allowed: Budget, clock: Clock
+) -> Iterator[Measured]:
+    chain = job.chain()
+    work = partial(_predicted, chain, job, clock)
+    for chunk in chunks:
+        yield Measured([item for item in chunk if isinstance(item[1], Unreadable)], None)
+        for shape, stamps in _by_shape(chunk).items():
+            for group, prediction in in_batches(stamps, shape, allowed, work):
+                yield Measured(group if prediction else _too_large(group), prediction)
+
+
+def _by_shape(chunk: list[Numbered]) -> dict[tuple[int, ...], list[Numbered]]:
+    shapes: dict[tuple[int, ...], list[Numbered]] = {}
+    for number, item in chunk:
+        if isinstance(item, Stamp):
+            shapes.setdefault(item.image.shape[1:], []).append((number, item))
+    return shapes
+
+
+def _too_large(group: Sequence[Numbered]) -> list[Numbered]:
+    """A stamp that does not fit into memory is one that cannot be read."""
+    return [(number, _refused(item)) for number, item in group if isinstance(item, Stamp)]
+
+
+def _refused(stamp: Stamp) -> Unreadable:
+    y, x = stamp.image.shape[1:]
+    reason = f"{stamp.source}: {y}×{x} pixels (y×x) do not fit into memory"
+    return Unreadable(stamp.id, stamp.source, reason, "out_of_memory")
+
+
+def _predicted(chain: Chain, job: Job, clock: Clock, group: Sequence[Numbered]) -> Prediction:
+    stamps = [item for _, item in group if isinstance(item, Stamp)]
+    return predict(chain, as_batch(stamps, job.options.device), job.options.p_lens, clock)
+
+
+def as_batch(stamps: Sequence[Stamp], device: str) -> Batch:
+    """Stamps of one shape as named quantities."""
+    arrays = {
+        "noisy": [stamp.image for stamp in stamps],
+        "sky_sigma": [stamp.sky_sigma for stamp in stamps],
+        "psf_fwhm": [stamp.psf_fwhm for stamp in stamps],
+        "pixel_scale": [stamp.pixel_scale for stamp in stamps],
+    }
+    tensors = {k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in arrays.items()}
+    if not device.startswith("cuda"):
+        return {name: value.to(device) for name, value in tensors.items()}
+    return {name: v.pin_memory().to(device, non_blocking=True) for name, v in tensors.items()}
