@@ -18,6 +18,9 @@ from lensmill.survey.windows import Corners, tile_planes
 SHIFTED = 0.25
 """Pixels by which bands may lie beside each other without a flag."""
 
+TIE = 1e-6
+"""Pixels. Half-way between two windows it is the later, whatever the WCS loses in its digits."""
+
 
 @dataclass(frozen=True)
 class TileBand:
@@ -107,7 +110,7 @@ def _windows(entry: Entry, sky: Celestial, cut: tuple[int, int]) -> tuple[Corner
     """The window of each position, its middle within half a pixel of it."""
     ra, dec = (np.array([getattr(p, axis) for p in entry.positions]) for axis in ("ra", "dec"))
     first = np.stack(sky.pixels(ra, dec), 1) - (np.array(cut[::-1]) - 1) / 2
-    corners = np.floor(first + 0.5)
+    corners = np.floor(first + 0.5 + TIE)
     return corners.astype(np.int64), first - corners
 
 
