@@ -62,7 +62,8 @@ def test_a_submission(tmp_path):
     with (tmp_path / "submission.csv").open() as file:
         written = list(csv.DictReader(file))
     assert ",".join(written[0]) == (
-        "id,preds,RA,Dec,zlens,vel disp,ell_m,ell_m_PA,sh,sh_PA,Rein,ell_l,ell_l_PA,Reff_l,n_l_sers,"
+        "id,preds,RA,Dec,zlens,vel disp,ell_m,ell_m_PA,sh,sh_PA,Rein,"
+        "ell_l,ell_l_PA,Reff_l,n_l_sers,"
         "mag_lens_g,mag_lens_r,mag_lens_i,mag_lens_z,mag_lens_y,zsrc,srcx,srcy,"
         "mag_src_g,mag_src_r,mag_src_i,mag_src_z,mag_src_y,ell_s,ell_s_PA,Reff_s,n_s_sers"
     )
