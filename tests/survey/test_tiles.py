@@ -116,8 +116,8 @@ def test_edges_are_filled_and_flagged(tmp_path):
     pixels = [(12, 150), (325, 290), (0.2, 0.3), (19.5, 16)]
     items = cut_all(tmp_path / "tiles", write_positions(tmp_path / "p.csv", pixels))
     assert set(items["p0"].flags) == {"at_tile_edge", "bad_pixels_filled"}
-    assert items["p0"].bad[:, :, :8].all()
-    assert not items["p0"].bad[:, :, 8:].any()
+    assert items["p0"].bad[:, :, :7].all()
+    assert not items["p0"].bad[:, :, 7:].any()
     assert items["p1"].flags == ("at_tile_edge", "bad_pixels_filled") or items["p1"].flag
     assert items["p2"].flag == "too_many_bad"
     assert items["p3"].flags == ()
@@ -167,13 +167,13 @@ def test_des_compressed_with_psfex_models(tmp_path):
         name = f"DES0219-0541_r2588p01_{band}"
         cards = header(FILTER=f"{band} DECam SDSS c0001 4720.0 1520.0")
         mask = np.zeros(SHAPE, np.int32)
-        mask[140:150, 130:140] = 1
+        mask[140:150, 135:145] = 1
         weight = np.full(SHAPE, SIGMA[band] ** -2, np.float32)
         save(
             tmp_path / f"tiles/{name}.fits.fz",
             compressed(tile_image(band), cards, name="SCI", quantize_level=64),
             compressed(mask, cards, name="MSK"),
-            compressed(weight, cards, name="WGT", quantize_level=0),
+            compressed(weight, cards, name="WGT", quantize_level=64),
         )
         model = fits.BinTableHDU.from_columns([fits.Column("PSF_MASK", "E", array=[1.0])])
         model.header["PSF_FWHM"] = 4.5  # pixels
@@ -190,7 +190,7 @@ def test_des_compressed_with_psfex_models(tmp_path):
 def test_legacy_survey_bricks(tmp_path):
     folder = tmp_path / "tiles/033/0334p000"
     mask = np.zeros(SHAPE, np.int16)
-    mask[140:150, 130:140] = 1 << 3  # saturated in r
+    mask[140:150, 135:145] = 1 << 3  # saturated in r
     mask[:, :] |= (1 << 12) + (1 << 0)  # a large galaxy, not primary: good
     for band in GRI:
         maps = {
@@ -220,7 +220,7 @@ def test_euclid_mer_mosaics(tmp_path):
     for band, folder in zip(bands, ("VIS", "NISP", "NISP"), strict=True):
         name = band.replace("_", "-")
         rms = np.full(SHAPE, 4.0, np.float32)
-        rms[140:150, 130:140] = np.nan
+        rms[140:150, 135:145] = np.nan
         where = tmp_path / "tiles/102018211" / folder
         where.mkdir(parents=True, exist_ok=True)
         for kind, data in {
@@ -306,7 +306,8 @@ def test_pixels_that_are_nan_or_of_other_shapes(tmp_path):
     items = cut_all(tmp_path / "nan", table)
     assert items["p1"].bad.sum((1, 2)).tolist() == [0, 200, 0]
     assert items["p2"].flag == "all_nan"
-    save(tmp_path / "tiles/tile_g_var.fits", fits.ImageHDU(np.ones((9, 9)), header()))
+    for band in GRI:
+        save(tmp_path / f"tiles/tile_{band}_var.fits", fits.ImageHDU(np.ones((9, 9)), header()))
     shapes = cut_all(tmp_path / "tiles", table)
     assert {item.flag for item in shapes.values()} == {"shape_mismatch"}
 

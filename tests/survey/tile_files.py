@@ -90,7 +90,8 @@ def write_positions(path, pixels, wcs=None, ids=None):
     """A table with the places of `pixels` (x, y) and ids p0, p1, …"""
     ra, dec = sky_of(pixels, wcs)
     ids = ids or [f"p{number}" for number in range(len(ra))]
-    Table({"object_id": ids, "ra": ra, "dec": dec}).write(path)
+    options = {"format": "votable"} if path.suffix == ".vot" else {}
+    Table({"object_id": ids, "ra": ra, "dec": dec}).write(path, **options)
     return path
 
 

@@ -84,7 +84,10 @@ def _read_group(
         yield from _refused(entry, group, error)
         return
     for index in group:
-        yield _raw_stamp(entry, tile, strips, index, reading)
+        try:
+            yield _raw_stamp(entry, tile, strips, index, reading)
+        except Exception as error:
+            yield from _refused(entry, range(index, index + 1), error)
 
 
 def _band_strip(band: TileBand, corners: Corners, reading: Reading) -> BandStrip:
@@ -121,7 +124,7 @@ def _raw_band(strip: BandStrip, index: int, cut: tuple[int, int]) -> RawBand:
     noise = strip.noise and strip.noise.cut(x, y, cut, np.nan)
     masked = None
     if strip.mask is not None and band.bits is not None:
-        masked = (strip.mask.cut(x, y, cut, 0).astype(np.int64) & band.bits) != 0
+        masked = (strip.mask.cut(x, y, cut, 0.0).astype(np.int64) & band.bits) != 0
     return RawBand(
         strip.image.cut(x, y, cut, np.nan),
         as_variance(band.noise.kind, noise) if band.noise is not None else None,
