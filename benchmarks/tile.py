@@ -50,7 +50,7 @@ def write_tile(folder: Path, side: int, compressed: bool) -> int:
         image[::50, ::50] += 100 * sigma
         mask = (rng.random((side, side)) < 1e-4).astype(np.int32)
         variance = np.full((side, side), sigma**2, np.float32)
-        masked = fits.Header([*cards.cards, ("MP_BAD", 0), ("MP_DETECTED", 5)])
+        masked = fits.Header([*cards.cards, ("MP_BAD", 0), ("HIERARCH MP_DETECTED", 5)])
         images = {"IMAGE": (image, cards), "MASK": (mask, masked), "VARIANCE": (variance, cards)}
         kind = fits.CompImageHDU if compressed else fits.ImageHDU
         hdus = [kind(data, header, name=name) for name, (data, header) in images.items()]
