@@ -167,7 +167,8 @@ def data_set(tmp_path_factory):
     simulator = Simulator(Priors(), Observing(LSST_10YEAR), Grid((37, 41), 0.2))
     grids = Grids((37, 41), (37, 41), (0.2, 0.2))
     for name, images in (("whole", ("noisy", "clean", "source")), ("scenes", ())):
-        simulate(simulator, grids, folder / name, seed=3, count=7, shard=4, images=images)
+        out, recipe = folder / name, {"shape": [37, 41]}
+        simulate(simulator, grids, out, seed=3, count=7, shard=4, images=images, recipe=recipe)
     return folder
 
 
