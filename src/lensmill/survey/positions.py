@@ -1,7 +1,7 @@
 """Positions: where to cut stamps, from a table of any format or a HATS catalogue."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -63,12 +63,12 @@ def _from_arrow(path: Path, table: pa.Table) -> Table:
 def _hats(path: Path) -> Table:
     """The columns that are used of a HATS catalogue."""
     try:
-        import lsdb
+        lsdb = import_module("lsdb")
     except ImportError:
         raise ValueError(
             f"{path}: a HATS catalogue is read with lsdb: pip install 'lensmill[hats]'"
         ) from None
-    catalogue: Any = lsdb.open_catalog(path)
+    catalogue = lsdb.open_catalog(path)
     rows = catalogue[_wanted(list(catalogue.columns))].compute()
     return Table(path, {name: Column(rows[name].to_numpy()) for name in rows.columns})
 
