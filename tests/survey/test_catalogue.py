@@ -34,8 +34,8 @@ def test_parquet_keeps_lists_nulls_and_metadata(tmp_path):
 
 
 def test_an_unknown_suffix_names_the_choices(tmp_path):
-    with pytest.raises(ValueError, match=r"'c\.csv'; suffixes: \.parquet"):
-        write_catalogue(as_table(ROWS), tmp_path / "c.csv")
+    with pytest.raises(ValueError, match=r"'c\.tsv'; suffixes: \.parquet"):
+        write_catalogue(as_table(ROWS), tmp_path / "c.tsv")
 
 
 def test_units_are_units():

@@ -12,6 +12,7 @@ from lensmill.cli.shared import (
     friendly,
     names,
     numbers,
+    pair,
     progress,
     tell,
 )
@@ -30,6 +31,13 @@ def run(
         str | None, typer.Option(help="arcsec per band, goes before files.")
     ] = None,
     hdus: Annotated[str | None, typer.Option(help="HDU number of each band, e.g. 1,3,5.")] = None,
+    positions: Annotated[
+        Path | None, typer.Option(help="A table of positions to cut from tiles in the folder.")
+    ] = None,
+    cut: Annotated[str, typer.Option(help="Pixels of what is cut: 64, or y,x.")] = "64",
+    mask_bits: Annotated[
+        str | None, typer.Option(help="Bits of unusable pixels in masks, e.g. 0,3.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="A folder of weights.")] = None,
     catalogue: Annotated[
         str, typer.Option(help="Catalogue's name; the suffix chooses the format.")
@@ -61,6 +69,9 @@ def run(
             pixel_scale=pixel_scale,
             psf_fwhm=numbers(psf_fwhm, float),
             hdus=numbers(hdus, int),
+            positions=positions,
+            cut=pair(cut),
+            mask_bits=numbers(mask_bits, int),
         )
         if dry_run:
             typer.echo("\n\n".join(str(layout) for layout in describe(folder, reading)))

@@ -73,6 +73,13 @@ def numbers(text: str | None, kind):  # type: ignore[no-untyped-def]
         raise ValueError(f"{text!r} is no comma-separated list of numbers") from None
 
 
+def pair(text: str) -> tuple[int, int]:
+    sides = numbers(text, int)
+    if len(sides) not in (1, 2):
+        raise ValueError(f"{text!r} is no side or sides y,x in pixels")
+    return sides[0], sides[-1]
+
+
 def tell(summary) -> None:  # type: ignore[no-untyped-def]
     typer.echo(
         f"{summary.objects} objects, {summary.failed} failed {summary.reasons or ''}".strip()

@@ -17,6 +17,8 @@ from lensmill.survey.sidecar import read_sidecar
 
 IMAGES = ("image", "noisy")
 NOISE = ("variance", "rms", "weight")
+PER_OBJECT = ("pixel_scale", "ra", "dec")
+"""Of these there is one for each object, never one for each band."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class ArrayFile:
 
     def _per_object(self, name: str) -> bool:
         shape = np.shape(self.values[name])
-        return len(shape) == 2 or (name == "pixel_scale" and len(shape) == 1)
+        return len(shape) == 2 or (name in PER_OBJECT and len(shape) == 1)
 
     def kernel(self, index: int, band: int) -> Any:
         """PSF image (v, u) from (band, v, u) or (object, band, v, u), if there is any."""
@@ -98,20 +100,28 @@ def _text(value: Any) -> str:
 def read_arrays(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
     """The objects of an array file."""
     with _opened(entry) as file:
-        image = file.image
-        names, how = file.names(reading)
-        if absent := [band for band in reading.bands if band not in names]:
-            raise StampError(
-                "missing_band",
-                f"{entry.source}: no band {', '.join(absent)}; it has {', '.join(names)}",
-            )
-        order = [names.index(band) for band in reading.bands]
-        count = image.shape[0] if image.ndim == 4 else 1
-        for index in entry.chosen(count):
-            bands = tuple(_raw_band(file, index, band) for band in order)
-            scale = file.number("pixel_scale", index, 0)
-            name = file.name(entry, index, count) if image.ndim == 4 else entry.id
-            yield RawStamp(name, entry.source, bands, how, names, scale)
+        yield from stamps_of(file, entry, reading)
+
+
+def stamps_of(file: ArrayFile, entry: Entry, reading: Reading) -> Iterator[RawStamp]:
+    """The objects of `file`: all of (object, band, y, x), or the one, called as `entry`.
+
+    StampError where a band is missing or nothing names them.
+    """
+    names, how = file.names(reading)
+    if absent := [band for band in reading.bands if band not in names]:
+        raise StampError(
+            "missing_band",
+            f"{entry.source}: no band {', '.join(absent)}; it has {', '.join(names)}",
+        )
+    order = [names.index(band) for band in reading.bands]
+    many = file.image.ndim == 4
+    count = file.image.shape[0] if many else 1
+    for index in entry.chosen(count):
+        bands = tuple(_raw_band(file, index, band) for band in order)
+        scale, ra, dec = (file.number(key, index, 0) for key in ("pixel_scale", "ra", "dec"))
+        name = file.name(entry, index, count) if many else entry.id
+        yield RawStamp(name, entry.source, bands, how, names, scale, ra=ra, dec=dec)
 
 
 def _raw_band(file: ArrayFile, index: int, band: int) -> RawBand:
@@ -123,6 +133,7 @@ def _raw_band(file: ArrayFile, index: int, band: int) -> RawBand:
         file.kernel(index, band),
         sky_sigma=file.number("sky_sigma", index, band),
         psf_fwhm=file.number("psf_fwhm", index, band),
+        masked=file.values["masked"][where] if "masked" in file.values else None,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lensmill.survey.challenge import is_submission, write_submission
+
 
 @dataclass(frozen=True)
 class Column:
@@ -55,7 +57,13 @@ SCHEMA = pa.schema(
         for c in COLUMNS
     ]
 )
-ASTROPY_FORMATS = {".ecsv": "ascii.ecsv", ".vot": "votable", ".xml": "votable", ".fits": "fits"}
+ASTROPY_FORMATS = {
+    ".ecsv": "ascii.ecsv",
+    ".csv": "ascii.csv",
+    ".vot": "votable",
+    ".xml": "votable",
+    ".fits": "fits",
+}
 
 
 def as_table(rows: Sequence[dict[str, Any]]) -> pa.Table:
@@ -72,11 +80,16 @@ def check_suffix(path: Path) -> None:
 
 
 def write_catalogue(table: pa.Table, path: Path) -> None:
-    """Write aside, then rename; the suffix chooses Parquet, ECSV, VOTable or FITS."""
+    """Write aside, then rename; the suffix chooses Parquet, ECSV, CSV, VOTable or FITS.
+
+    `submission….csv` is one for the LSST lens challenge.
+    """
     check_suffix(path)
     aside = path.with_name(f".part-{path.name}")
     if path.suffix == ".parquet":
         pq.write_table(table, aside)
+    elif is_submission(path):
+        write_submission(table, aside)
     else:
         ascii_only = path.suffix == ".fits"
         catalogue = _astropy_table(table, ascii_only)

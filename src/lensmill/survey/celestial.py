@@ -5,14 +5,17 @@ import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
+from numpy.typing import NDArray
 
 ARCSEC = 3600.0
 PLAUSIBLE_SCALE = (1e-3, 30.0)
 """arcsec; a header without CD or CDELT claims 3600."""
 
+Floats = NDArray[np.float64]
 Cards = tuple[tuple[str, str | float], ...]
 
 _KEY = re.compile(
@@ -29,6 +32,20 @@ class Celestial:
     ra: float  # degrees, of the centre of the image
     dec: float
     header: fits.Header
+
+    def at(self, x: int, y: int, ra: float, dec: float) -> "Celestial":
+        """That of a cut-out whose first pixel is (x, y) of the image and that shows (ra, dec)."""
+        header = self.header.copy()
+        header["CRPIX1"] = header.get("CRPIX1", 0.0) - x
+        header["CRPIX2"] = header.get("CRPIX2", 0.0) - y
+        return Celestial(self.pixel_scale, ra, dec, header)
+
+    def pixels(self, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+        """(x, y) of positions in degrees, counted from 0 at the centre of the first pixel."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            x, y = WCS(self.header).all_world2pix(ra, dec, 0, quiet=True)
+        return x, y
 
 
 def celestial(header: fits.Header | None, shape: tuple[int, int]) -> Celestial | None:

@@ -30,8 +30,8 @@ def read_object(entry: Entry, reading: Reading) -> RawStamp:
         kinds = ", ".join(sorted({plane.kind for plane in planes}))
         raise StampError("no_image", f"{entry.source}: only {kinds}, no image beside it")
     choice = choose(images, entry.source, reading)
-    noise = _first_companions(planes, entry.source, reading)
-    psfs = _companions(planes, "psf", entry.source, reading)
+    noise = first_companions(planes, entry.source, reading)
+    psfs = companions(planes, "psf", entry.source, reading)
     bands = tuple(
         _raw_band(choice.planes[band], noise.get(band), psfs.get(band)) for band in reading.bands
     )
@@ -46,12 +46,13 @@ def _needed(entry: Entry, bands: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(file for file, band in bands_of.items() if band in (None, *bands))
 
 
-def _first_companions(planes: list[Plane], source: str, reading: Reading) -> dict[str, Plane]:
-    every = (_companions(planes, kind, source, reading) for kind in NOISE_KINDS)
+def first_companions(planes: list[Plane], source: str, reading: Reading) -> dict[str, Plane]:
+    """Noise maps by band: of the first kind of which there are any."""
+    every = (companions(planes, kind, source, reading) for kind in NOISE_KINDS)
     return next(filter(None, every), {})
 
 
-def _companions(planes: list[Plane], kind: str, source: str, reading: Reading) -> dict[str, Plane]:
+def companions(planes: list[Plane], kind: str, source: str, reading: Reading) -> dict[str, Plane]:
     """Planes of `kind` by band; none where there are none or nothing says which is which."""
     there = [plane for plane in planes if plane.kind == kind]
     try:

@@ -17,9 +17,10 @@ KINDS = {
     "image": ("sci", "science", "img", "image", "data"),
     "variance": ("var", "variance"),
     "rms": ("rms", "sigma", "err", "error"),
-    "weight": ("wht", "weight", "invvar", "ivar"),
+    "weight": ("wht", "wgt", "weight", "invvar", "ivar"),
     "psf": ("psf",),
-    "other": ("mask", "msk", "dq", "flags", "bkg", "seg"),
+    "mask": ("mask", "msk", "dq", "flag", "flags"),
+    "other": ("bkg", "seg"),
 }
 KIND_OF_WORD = {word: kind for kind, words in KINDS.items() for word in words}
 
@@ -52,7 +53,8 @@ def match_band(text: str, bands: tuple[str, ...]) -> str | None:
     whole = text.strip().lower()
     words = re.split(r"[^a-z0-9]+", whole)
     asked = {band.lower(): band for band in bands}
-    names = (asked[name] for name in (whole, words[0], words[-1]) if name in asked)
+    named = (whole, "_".join(words), words[0], words[-1])
+    names = (asked[name] for name in named if name in asked)
     return next(names, whole if whole in COMMON_BANDS else None)
 
 

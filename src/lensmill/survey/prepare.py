@@ -69,6 +69,8 @@ def _find_bad(raw: RawBand, where: str) -> Mask:
     if np.ptp(raw.image[finite]) == 0:
         raise StampError("zero_variance", f"{where}: every pixel has the same value")
     bad = ~finite | _unobserved(raw, where) | _blank_edges(raw.image)
+    if raw.masked is not None:
+        bad |= raw.masked
     if bad.mean() > MAX_BAD:
         raise StampError("too_many_bad", f"{where}: {bad.mean():.0%} of its pixels are bad")
     return bad

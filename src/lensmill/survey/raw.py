@@ -7,6 +7,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from lensmill.survey.celestial import Celestial
 from lensmill.survey.reading import StampError
 
 Array = NDArray[np.float64]
@@ -23,6 +24,7 @@ class RawBand:
     psf_header: fits.Header | None = None
     sky_sigma: float | None = None  # image units
     psf_fwhm: float | None = None  # arcsec
+    masked: NDArray[np.bool_] | None = None  # (y, x), pixels that a mask says are unusable
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class RawStamp:
     bands_from: str  # what named the bands: "EXTNAME", "header", "file name", "position", ...
     bands_found: tuple[str, ...]
     pixel_scale: float | None = None  # arcsec
+    sky: Celestial | None = None  # where it is known already; else from the bands' headers
+    ra: float | None = None  # degrees, where the file says it beside the image
+    dec: float | None = None
+    flags: tuple[str, ...] = ()
 
 
 def as_array(data: Any) -> Array:

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lensmill.physics.surveys import Survey
+
+MIN_SIDE = 16
+"""Pixels. Smaller stamps hold too little sky to know its noise."""
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,10 @@ class Reading:
     survey: gives pixel scale and FWHM where files do not.
     pixel_scale: arcsec. psf_fwhm: arcsec, per band.
     hdus: number of the FITS HDU (0 is the primary) that holds the image of each band.
+    positions: a table of positions at which stamps are cut from the folder's tiles; None: the
+        folder holds stamps.
+    cut: shape (y, x) of those stamps, pixels.
+    mask_bits: bits of the tiles' masks that mean an unusable pixel, where masks do not say so.
     """
 
     bands: tuple[str, ...] = ("g", "r", "i")
@@ -21,6 +29,9 @@ class Reading:
     pixel_scale: float | None = None
     psf_fwhm: tuple[float, ...] | None = None
     hdus: tuple[int, ...] | None = None
+    positions: Path | None = None
+    cut: tuple[int, int] = (64, 64)
+    mask_bits: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.bands or len(set(self.bands)) < len(self.bands):
@@ -31,6 +42,10 @@ class Reading:
             raise ValueError(f"psf_fwhm: {self.psf_fwhm} arcsec are not all positive")
         if self.pixel_scale is not None and self.pixel_scale <= 0:
             raise ValueError(f"pixel_scale: {self.pixel_scale} arcsec is not positive")
+        if min(self.cut) < MIN_SIDE:
+            raise ValueError(f"cut: {self.cut} pixels (y, x); {MIN_SIDE} are needed along each")
+        if not all(0 <= bit < 63 for bit in self.mask_bits or ()):
+            raise ValueError(f"mask_bits: {self.mask_bits} are not all from 0 to 62")
 
     def _check_per_band(self, key: str, values: tuple[float, ...] | None) -> None:
         if values is not None and len(values) != len(self.bands):
@@ -38,14 +53,23 @@ class Reading:
             raise ValueError(f"{key}: {len(values)} values for {len(self.bands)} bands ({bands})")
 
 
+class Position(NamedTuple):
+    """Where on the sky an object is: degrees."""
+
+    id: str
+    ra: float
+    dec: float
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One object, or one file of many, as listed: nothing of it has been opened yet."""
+    """One object, one file of many, or a tile and the positions to cut from it, as listed."""
 
     id: str
     layout: str
     files: tuple[Path, ...]  # those with the image first
     source: str  # file name of the first, relative to the folder
+    positions: tuple[Position, ...] = ()  # on the tile, sorted by its rows
     rows: tuple[int, int] | None = None  # of a file of many: from the first to before the second
 
     def chosen(self, count: int) -> range:
@@ -54,9 +78,27 @@ class Entry:
         return range(first, min(end, count))
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """An object that could not be read, and why."""
+
+    id: str
+    source: str
+    reason: str  # a sentence that names the file and what is wrong
+    flag: str  # a machine word
+
+
 class StampError(ValueError):
     """Why an object cannot be read: a machine word, `flag`, and a sentence."""
 
     def __init__(self, flag: str, reason: str) -> None:
         super().__init__(reason)
         self.flag = flag
+
+
+def unreadable(name: str, source: str, error: Exception) -> Unreadable:
+    """`error` as the row of an object."""
+    if isinstance(error, StampError):
+        return Unreadable(name, source, str(error), error.flag)
+    reason = f"{source}: {type(error).__name__}: {error}".splitlines()[0]
+    return Unreadable(name, source, reason, "unreadable")

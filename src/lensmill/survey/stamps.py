@@ -4,7 +4,7 @@ for entry in find_objects(Path("cutouts"), Reading(bands=("g", "r", "i"))):
     for stamp in read(entry, Reading()): ...
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -16,10 +16,21 @@ from numpy.typing import NDArray
 from lensmill.survey.array_layouts import count_in_array, read_arrays
 from lensmill.survey.celestial import Celestial, celestial
 from lensmill.survey.fits_layouts import count_in_cubes, read_band_cubes, read_object
-from lensmill.survey.listing import ARRAYS, BAND_CUBES, list_entries
+from lensmill.survey.listing import ARRAYS, BAND_CUBES, PARQUET, SHARD, list_entries
+from lensmill.survey.parquet_layouts import count_in_parquet, read_parquet
+from lensmill.survey.placing import OFF_TILE, TILE, place_positions
 from lensmill.survey.prepare import find_fwhm, prepare
 from lensmill.survey.raw import RawStamp, require_same_shape
-from lensmill.survey.reading import Entry, Reading, StampError
+from lensmill.survey.reading import (
+    MIN_SIDE,
+    Entry,
+    Reading,
+    StampError,
+    Unreadable,
+    unreadable,
+)
+from lensmill.survey.shard_layout import count_in_shard, read_shards
+from lensmill.survey.tile_reading import read_off_tile, read_tile
 
 __all__ = [
     "MIN_SIDE",
@@ -33,9 +44,6 @@ __all__ = [
     "find_objects",
     "read",
 ]
-
-MIN_SIDE = 16
-"""Pixels. Smaller stamps hold too little sky to know its noise."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +59,9 @@ class Stamp:
     pixel_scale: float  # arcsec
     flags: tuple[str, ...]  # what was estimated, assumed or done, for one band or more
     wcs_header: fits.Header | None  # celestial WCS of the image, if any
-    ra: float | None  # degrees, of the stamp's centre, from the WCS
+    ra: float | None  # degrees: the position asked for, or of the stamp's centre
     dec: float | None
     source: str  # file name it came from, relative to the folder
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """An object that could not be read, and why."""
-
-    id: str
-    source: str
-    reason: str  # a sentence that names the file and what is wrong
-    flag: str  # a machine word
 
 
 @dataclass(frozen=True)
@@ -101,8 +99,11 @@ class Description:
 def find_objects(path: Path, reading: Reading) -> list[Entry]:
     """The entries of a folder (or one file), from their names alone; `count_objects` of each.
 
-    ValueError where there is no such path or nothing in it that looks like images.
+    With positions: for each tile, those on it; tiles are opened for their WCS. ValueError where
+    there is no such path, nothing in it that looks like images, or no table of positions.
     """
+    if reading.positions is not None:
+        return place_positions(path, reading.positions, reading)
     return list_entries(path, reading)
 
 
@@ -111,20 +112,43 @@ def count_objects(entry: Entry) -> int:
 
     1 also where that fails: reading it gives one Unreadable.
     """
-    counts = {ARRAYS: count_in_array, BAND_CUBES: count_in_cubes}
+    if entry.positions:
+        return len(entry.positions)
     try:
-        return counts[entry.layout](entry) if entry.layout in counts else 1
+        return _COUNTS[entry.layout](entry) if entry.layout in _COUNTS else 1
     except Exception:
         return 1
 
 
 def read(entry: Entry, reading: Reading) -> Iterator[Stamp | Unreadable]:
     """The objects of `entry`; what is wrong with one becomes an Unreadable, never an exception."""
+    return (_finished(raw, reading) for raw in _raw_stamps(entry, reading))
+
+
+_READERS: dict[str, Callable[[Entry, Reading], Iterator[RawStamp | Unreadable]]] = {
+    ARRAYS: read_arrays,
+    BAND_CUBES: read_band_cubes,
+    PARQUET: read_parquet,
+    SHARD: read_shards,
+    TILE: read_tile,
+    OFF_TILE: read_off_tile,
+}
+_COUNTS: dict[str, Callable[[Entry], int]] = {
+    ARRAYS: count_in_array,
+    BAND_CUBES: count_in_cubes,
+    PARQUET: count_in_parquet,
+    SHARD: count_in_shard,
+}
+
+
+def _raw_stamps(entry: Entry, reading: Reading) -> Iterator[RawStamp | Unreadable]:
     try:
-        for raw in _raw_stamps(entry, reading):
-            yield _finished(raw, reading)
+        if entry.layout in _READERS:
+            yield from _READERS[entry.layout](entry, reading)
+        else:
+            yield read_object(entry, reading)
     except Exception as error:  # files of others fail in every way there is
-        yield _unreadable(_whole_name(entry), entry.source, error)
+        yield unreadable(_whole_name(entry), entry.source, error)
 
 
 def _whole_name(entry: Entry) -> str:
@@ -132,35 +156,21 @@ def _whole_name(entry: Entry) -> str:
     return entry.id if entry.rows is None else f"{entry.id}[{entry.rows[0]}:{entry.rows[1]}]"
 
 
-def _raw_stamps(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
-    if entry.layout == ARRAYS:
-        yield from read_arrays(entry, reading)
-    elif entry.layout == BAND_CUBES:
-        yield from read_band_cubes(entry, reading)
-    else:
-        yield read_object(entry, reading)
-
-
-def _finished(raw: RawStamp, reading: Reading) -> Stamp | Unreadable:
+def _finished(raw: RawStamp | Unreadable, reading: Reading) -> Stamp | Unreadable:
+    if isinstance(raw, Unreadable):
+        return raw
     try:
         return _stamp(raw, reading)
     except Exception as error:
-        return _unreadable(raw.id, raw.source, error)
-
-
-def _unreadable(name: str, source: str, error: Exception) -> Unreadable:
-    if isinstance(error, StampError):
-        return Unreadable(name, source, str(error), error.flag)
-    reason = f"{source}: {type(error).__name__}: {error}".splitlines()[0]
-    return Unreadable(name, source, reason, "unreadable")
+        return unreadable(raw.id, raw.source, error)
 
 
 def _stamp(raw: RawStamp, reading: Reading) -> Stamp:
     """`raw` with everything that the files do not say estimated or assumed."""
     _check_shapes(raw, reading.bands)
-    sky = _agreeing_celestial(raw, reading.bands)
+    sky = raw.sky or _agreeing_celestial(raw, reading.bands)
     pixel_scale, flags = _pixel_scale(raw, sky, reading)
-    flags += ("bands_by_position",) if raw.bands_from == "position" else ()
+    flags += raw.flags + (("bands_by_position",) if raw.bands_from == "position" else ())
     named = list(zip(reading.bands, raw.bands, strict=True))
     prepared = [prepare(band, f"{raw.source}, band {name}") for name, band in named]
     widths = [find_fwhm(band, name, pixel_scale, reading) for name, band in named]
@@ -175,8 +185,8 @@ def _stamp(raw: RawStamp, reading: Reading) -> Stamp:
         pixel_scale=pixel_scale,
         flags=tuple(sorted({word for words in every for word in words})),
         wcs_header=sky.header if sky else None,
-        ra=sky.ra if sky else None,
-        dec=sky.dec if sky else None,
+        ra=sky.ra if sky else raw.ra,
+        dec=sky.dec if sky else raw.dec,
         source=raw.source,
     )
 
@@ -243,11 +253,11 @@ def _described(layout: str, entries: list[Entry], reading: Reading) -> Descripti
 
 
 def _example(layout: str, objects: int, entry: Entry, reading: Reading) -> Description:
-    first = next(read(entry, reading), None)
-    if not isinstance(first, Stamp):
-        reason = first.reason if first else f"{entry.source}: no object in it"
+    raw = next(_raw_stamps(entry, reading), None)
+    first = _finished(raw, reading) if raw else None
+    if not isinstance(first, Stamp) or not isinstance(raw, RawStamp):
+        reason = first.reason if isinstance(first, Unreadable) else f"{entry.source}: empty"
         return Description(layout, objects, entry.source, problem=reason)
-    raw = next(_raw_stamps(entry, reading))
     return Description(
         layout,
         objects,
