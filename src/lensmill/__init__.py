@@ -1,8 +1,8 @@
 """lensmill: from survey images to strong-lens models.
 
 The verbs, each the same here and on the command line: `simulate`, `train`, `evaluate`,
-`limits`, `run`, `report`, `demo`. They are imported when first used, so `import lensmill` stays
-light.
+`limits`, `run`, `export`, `report`, `demo`. They are imported when first used, so
+`import lensmill` stays light.
 """
 
 __version__ = "0.1.0"
@@ -13,6 +13,7 @@ _VERBS = {
     "evaluate": "lensmill.evaluation.evaluate",
     "limits": "lensmill.evaluation.limits",
     "run": "lensmill.survey.run",
+    "export": "lensmill.survey.export",
     "report": "lensmill.evaluation.report",
     "demo": "lensmill.survey.demo",
 }

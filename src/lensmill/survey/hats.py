@@ -1,0 +1,31 @@
+"""HATS: a run's catalogue partitioned over the sky, as LSDB reads and cross-matches it."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+NAME = "lensmill"
+
+
+def write_hats(table: pa.Table, out: Path) -> int:
+    """Write the rows that have coordinates; their number.
+
+    ValueError where none has, or lsdb is not installed.
+    """
+    try:
+        import lsdb
+    except ImportError:
+        raise ValueError("hats needs lsdb: pip install 'lensmill[hats]'") from None
+    placed = table.filter(pc.and_(pc.is_valid(table["ra"]), pc.is_valid(table["dec"])))
+    if not placed.num_rows:
+        raise ValueError("hats: no row has ra and dec; the stamps' files have no WCS")
+    catalogue = lsdb.from_dataframe(
+        placed.to_pandas(types_mapper=None),
+        ra_column="ra",
+        dec_column="dec",
+        catalog_name=NAME,
+        schema=placed.schema,
+    )
+    catalogue.write_catalog(out, catalog_name=NAME)
+    return int(placed.num_rows)
