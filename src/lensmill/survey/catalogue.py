@@ -33,7 +33,7 @@ COLUMNS = (
     Column("e1_error", pa.float32(), "", "stat.stdev", "standard deviation of e1"),
     Column("e2", pa.float32(), "", "", "(1-q)/(1+q) sin 2 phi, phi from +x, mean"),
     Column("e2_error", pa.float32(), "", "stat.stdev", "standard deviation of e2"),
-    Column("q", pa.float32(), "", "", "axis ratio b/a of the mass, median"),
+    Column("q", pa.float32(), "", "phys.size.axisRatio", "axis ratio b/a of the mass, median"),
     Column("q_16", pa.float32(), "", "stat.min", "axis ratio, 16 %"),
     Column("q_84", pa.float32(), "", "stat.max", "axis ratio, 84 %"),
     Column(
@@ -80,6 +80,7 @@ def write_catalogue(table: pa.Table, path: Path) -> None:
     else:
         ascii_only = path.suffix == ".fits"
         catalogue = _astropy_table(table, ascii_only)
+        catalogue.meta.update(_fits_ucds() if ascii_only else {})
         catalogue.write(aside, format=ASTROPY_FORMATS[path.suffix], overwrite=True)
     aside.replace(path)
 
@@ -100,8 +101,17 @@ def _astropy_table(table: pa.Table, ascii_only: bool) -> Any:
         else:
             data = np.array([_text(value, ascii_only) for value in values], dtype=str)
         unit = column.unit or None
-        result[column.name] = MaskedColumn(data, mask=masked, unit=unit, description=column.meaning)
+        meta = {"ucd": column.ucd} if column.ucd else {}
+        described = MaskedColumn(
+            data, mask=masked, unit=unit, description=column.meaning, meta=meta
+        )
+        result[column.name] = described
     return result
+
+
+def _fits_ucds() -> dict[str, str]:
+    """FITS has no keyword of its own for a UCD; TUCDn is the one in use."""
+    return {f"TUCD{n}": column.ucd for n, column in enumerate(COLUMNS, 1) if column.ucd}
 
 
 def _text(value: Any, ascii_only: bool) -> str:
