@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import lensmill
 from lensmill.cli import app
 from lensmill.survey.candidates import candidates, finished_run
+from lensmill.survey.catalogue import as_table
 from lensmill.survey.export import FORMATS, PER_CANDIDATE, export
 
 
@@ -32,6 +33,11 @@ def test_candidates_are_modelled_likely_and_sorted(finished):
     assert [row["id"] for row in candidates(table, 0.5)] == ["J01/<a>"]
     assert [row["id"] for row in candidates(table, 0.0)] == ["J01/<a>", "J02"]
     assert [row["id"] for row in candidates(table, 0.5, ["J02"])] == ["J02"]
+
+
+def test_what_is_not_finite_is_no_candidate(candidate_rows):
+    table = as_table([{**candidate_rows[0], "e2_error": float("nan")}, candidate_rows[1]])
+    assert [row["id"] for row in candidates(table, 0.0)] == ["J01/<a>"]
 
 
 @pytest.mark.parametrize("name", ["broken", "J99"])

@@ -1,6 +1,7 @@
 """Candidates: the rows of a finished run that are worth handing to somebody."""
 
 import json
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 Row = dict[str, Any]
+MODEL = (
+    *("theta_E", "theta_E_16", "theta_E_84", "e1", "e1_error", "e2", "e2_error"),
+    *("q", "q_16", "q_84", "position_angle_deg", "position_angle_error_deg"),
+)
+"""Columns of a mass model: all finite, or there is none."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,15 @@ def candidates(table: pa.Table, p_lens: float, ids: Collection[str] = ()) -> lis
 
     ValueError names the ids that the catalogue lacks or has no mass model of.
     """
-    modelled = [row for row in table.to_pylist() if row["theta_E"] is not None]
+    modelled = [row for row in table.to_pylist() if _modelled(row)]
     if missing := sorted(set(ids) - {row["id"] for row in modelled}):
         raise ValueError(f"no mass model of {', '.join(missing)} in the catalogue")
     chosen = [row for row in modelled if (row["id"] in ids if ids else _likely(row, p_lens))]
     return sorted(chosen, key=lambda row: (-(row["p_lens"] or 0.0), row["id"]))
+
+
+def _modelled(row: Row) -> bool:
+    return all(row[name] is not None and math.isfinite(row[name]) for name in MODEL)
 
 
 def _likely(row: Row, p_lens: float) -> bool:

@@ -76,7 +76,7 @@ def _lens(row: Row) -> dict[str, Any]:
     parameters = {
         "theta_E": _posterior(row["theta_E"], row["theta_E_16"], row["theta_E_84"]),
         "q": _posterior(row["q"], row["q_16"], row["q_84"]),
-        "phi": {**_posterior(angle, angle - half, angle + half)},
+        "phi": _posterior(angle, angle - half, angle + half),
         "center_x": _assumed(0.0),
         "center_y": _assumed(0.0),
     }
