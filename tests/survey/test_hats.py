@@ -1,6 +1,5 @@
 """HATS: LSDB opens what we write, with units, and cross-matches it."""
 
-import pyarrow.parquet as pq
 import pytest
 
 from lensmill.survey.export import export
@@ -28,14 +27,6 @@ def test_lsdb_opens_and_cross_matches(lsdb, finished, tmp_path):
     assert matched["id"].tolist() == ["J01/<a>"]
     assert matched["z_spec_known"].tolist() == [0.5]
     assert matched["theta_E"].tolist() == pytest.approx([1.25])
-
-
-def test_its_parquet_keeps_units_and_ucds(lsdb, finished, tmp_path):
-    export(finished, tmp_path / "hats", "hats")
-    (part, *_) = (tmp_path / "hats").rglob("Npix=*.parquet")
-    field = pq.read_schema(part).field("theta_E")
-    assert field.metadata[b"unit"] == b"arcsec"
-    assert field.metadata[b"ucd"] == b"phys.angSize"
 
 
 def test_without_coordinates_it_says_so(lsdb, finished, tmp_path):
