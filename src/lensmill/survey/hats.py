@@ -1,5 +1,6 @@
 """HATS: a run's catalogue partitioned over the sky, as LSDB reads and cross-matches it."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,8 +16,7 @@ def write_hats(table: pa.Table, out: Path) -> int:
     row has coordinates, or lsdb is not installed.
     """
     try:
-        import lsdb
-        import pandas
+        lsdb, pandas = import_module("lsdb"), import_module("pandas")
     except ImportError:
         raise ValueError("hats needs lsdb: pip install 'lensmill[hats]'") from None
     placed = table.filter(pc.and_(pc.is_valid(table["ra"]), pc.is_valid(table["dec"])))
