@@ -1,6 +1,6 @@
 """lenstronomy's fit from our start: simulated lenses through run, export and the exported script.
 
-    python benchmarks/handover.py OUT [COUNT] [--weights WEIGHTS]
+    python benchmarks/handover.py OUT [COUNT] [--weights WEIGHTS] [--free] [--supersampling N]
 
 The first COUNT (50) lenses of the test split of survey.toml with a source S/N above 20: written
 as FITS stamps, run through the shipped (or other) weights, exported, fitted by the functions of
@@ -72,10 +72,14 @@ def script(path: Path) -> ModuleType:
     return module
 
 
-def fitted(start: dict[str, Any], truth: dict[str, float], fit: ModuleType, stamp: Path) -> dict:
+def fitted(
+    start: dict[str, Any], truth: dict[str, float], fit: ModuleType, stamp: Path, **options: Any
+) -> dict[str, Any]:
     """One row: where the fit began and ended, beside the truth."""
     began = perf_counter()
-    found = fit.fit_lens(start, *fit.read_stamp(stamp, start["bands"], start["sky_sigma"]))
+    found = fit.fit_lens(
+        start, *fit.read_stamp(stamp, start["bands"], start["sky_sigma"]), **options
+    )
     mass = found["kwargs_result"]["kwargs_lens"][0]
     first = start["kwargs_params"]["lens_model"][0][0]
     return {
@@ -115,7 +119,10 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("count", type=int, nargs="?", default=50)
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--free", action="store_true", help="no prior on the mass at the end")
+    parser.add_argument("--supersampling", type=int, default=1)
     given = parser.parse_args()
+    options = {"free": given.free, "supersampling": given.supersampling}
     warnings.simplefilter("ignore")  # lenstronomy's
     if not (given.out / "truth.json").is_file():
         simulate(given.out, given.count)
@@ -128,12 +135,12 @@ def main() -> None:
         done = given.out / "fits" / f"{name}.json"
         if not done.is_file():
             done.parent.mkdir(exist_ok=True)
-            row = fitted(start, truth[name], fit, given.out / "stamps" / f"{name}.fits")
+            row = fitted(start, truth[name], fit, given.out / f"stamps/{name}.fits", **options)
             done.write_text(json.dumps(row))
         rows.append(json.loads(done.read_text()))
         print(rows[-1], flush=True)
     command = f"python benchmarks/handover.py OUT {given.count}"
-    result = {**summary(rows), "load_average": os.getloadavg()[0], "rows": rows}
+    result = {**summary(rows), **options, "load_average": os.getloadavg()[0], "rows": rows}
     RESULTS.write_text(json.dumps({**result, **provenance(command=command)}, indent=1) + "\n")
     print(json.dumps(summary(rows), indent=1))
 
