@@ -1,8 +1,9 @@
 """lensmill: from survey images to strong-lens models.
 
-The verbs, each the same here and on the command line: `simulate`, `train`, `search`, `evaluate`,
-`limits`, `run`, `watch`, `check_domain`, `inject`, `operating_point`, `doctor`, `report`, `demo`.
-They are imported when first used, so `import lensmill` stays light.
+<<<<<<< HEAD
+The verbs, each the same here and on the command line: `simulate`, `train`, `search`, `calibrate`,
+`evaluate`, `limits`, `run`, `watch`, `export`, `check_domain`, `inject`, `operating_point`,
+`doctor`, `report`, `demo`. They are imported when first used, so `import lensmill` stays light.
 """
 
 __version__ = "0.1.0"
@@ -11,10 +12,12 @@ _VERBS = {
     "simulate": "lensmill.simulation.simulate",
     "train": "lensmill.training.train",
     "search": "lensmill.training.search",
+    "calibrate": "lensmill.evaluation.calibrate",
     "evaluate": "lensmill.evaluation.evaluate",
     "limits": "lensmill.evaluation.limits",
     "run": "lensmill.survey.run",
     "watch": "lensmill.survey.watch",
+    "export": "lensmill.survey.export",
     "check_domain": "lensmill.survey.domain",
     "inject": "lensmill.survey.inject",
     "operating_point": "lensmill.evaluation.operating",

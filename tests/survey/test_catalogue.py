@@ -43,3 +43,10 @@ def test_units_are_units():
 
     for column in COLUMNS:
         units.Unit(column.unit)
+
+
+def test_ucds_are_ucds():
+    from astropy.io.votable.ucd import check_ucd
+
+    for column in COLUMNS:
+        assert check_ucd(column.ucd or None, check_controlled_vocabulary=True), column.name

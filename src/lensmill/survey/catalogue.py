@@ -24,31 +24,31 @@ class Column:
 
 COLUMNS = (
     Column("id", pa.string(), "", "meta.id;meta.main", "object identifier"),
-    Column("source", pa.string(), "", "meta.file", "file it was read from"),
+    Column("source", pa.string(), "", "meta.id;meta.file", "file it was read from"),
     Column("ra", pa.float64(), "deg", "pos.eq.ra;meta.main", "right ascension of the stamp"),
     Column("dec", pa.float64(), "deg", "pos.eq.dec;meta.main", "declination of the stamp"),
     Column("p_lens", pa.float32(), "", "stat.probability", "probability of a strong lens"),
     Column("theta_E", pa.float32(), "arcsec", "phys.angSize", "Einstein radius, median"),
-    Column("theta_E_16", pa.float32(), "arcsec", "stat.min", "Einstein radius, 16 %"),
-    Column("theta_E_84", pa.float32(), "arcsec", "stat.max", "Einstein radius, 84 %"),
+    Column("theta_E_16", pa.float32(), "arcsec", "phys.angSize;stat.min", "Einstein radius, 16 %"),
+    Column("theta_E_84", pa.float32(), "arcsec", "phys.angSize;stat.max", "Einstein radius, 84 %"),
     Column("e1", pa.float32(), "", "", "(1-q)/(1+q) cos 2 phi, phi from +x, mean"),
     Column("e1_error", pa.float32(), "", "stat.stdev", "standard deviation of e1"),
     Column("e2", pa.float32(), "", "", "(1-q)/(1+q) sin 2 phi, phi from +x, mean"),
     Column("e2_error", pa.float32(), "", "stat.stdev", "standard deviation of e2"),
-    Column("q", pa.float32(), "", "", "axis ratio b/a of the mass, median"),
-    Column("q_16", pa.float32(), "", "stat.min", "axis ratio, 16 %"),
-    Column("q_84", pa.float32(), "", "stat.max", "axis ratio, 84 %"),
+    Column("q", pa.float32(), "", "phys.size.axisRatio", "axis ratio b/a of the mass, median"),
+    Column("q_16", pa.float32(), "", "phys.size.axisRatio;stat.min", "axis ratio, 16 %"),
+    Column("q_84", pa.float32(), "", "phys.size.axisRatio;stat.max", "axis ratio, 84 %"),
     Column(
         "position_angle_deg", pa.float32(), "deg", "pos.posAng", "major axis, from +y (COOLEST)"
     ),
     Column("position_angle_error_deg", pa.float32(), "deg", "stat.error", "half of the 68 % range"),
     Column("source_snr", pa.float32(), "", "stat.snr", "S/N of the deblended source, best band"),
-    Column("pixel_scale", pa.float32(), "arcsec", "instr.pixel", "side of a pixel"),
+    Column("pixel_scale", pa.float32(), "arcsec", "phys.angSize;instr.pixel", "side of a pixel"),
     Column("psf_fwhm", pa.list_(pa.float32()), "arcsec", "instr.obsty.seeing", "FWHM, per band"),
     Column("sky_sigma", pa.list_(pa.float32()), "", "stat.stdev", "sky noise per band, image unit"),
     Column("flags", pa.string(), "", "meta.code.qual", "what to know, separated by ;"),
     Column("reason", pa.string(), "", "meta.note", "why the object was not processed"),
-    Column("picture", pa.string(), "", "meta.file", "its picture in the run's folder"),
+    Column("picture", pa.string(), "", "meta.ref;meta.file", "its picture in the run's folder"),
     Column("weights", pa.string(), "", "meta.version", "digest of the weights"),
 )
 SCHEMA = pa.schema(
@@ -93,6 +93,7 @@ def write_catalogue(table: pa.Table, path: Path) -> None:
     else:
         ascii_only = path.suffix == ".fits"
         catalogue = _astropy_table(table, ascii_only)
+        catalogue.meta.update(_fits_ucds() if ascii_only else {})
         catalogue.write(aside, format=ASTROPY_FORMATS[path.suffix], overwrite=True)
     aside.replace(path)
 
@@ -113,8 +114,17 @@ def _astropy_table(table: pa.Table, ascii_only: bool) -> Any:
         else:
             data = np.array([_text(value, ascii_only) for value in values], dtype=str)
         unit = column.unit or None
-        result[column.name] = MaskedColumn(data, mask=masked, unit=unit, description=column.meaning)
+        meta = {"ucd": column.ucd} if column.ucd else {}
+        described = MaskedColumn(
+            data, mask=masked, unit=unit, description=column.meaning, meta=meta
+        )
+        result[column.name] = described
     return result
+
+
+def _fits_ucds() -> dict[str, str]:
+    """FITS has no keyword of its own for a UCD; TUCDn is the one in use."""
+    return {f"TUCD{n}": column.ucd for n, column in enumerate(COLUMNS, 1) if column.ucd}
 
 
 def _text(value: Any, ascii_only: bool) -> str:

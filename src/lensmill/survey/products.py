@@ -15,9 +15,12 @@ Array = NDArray[np.float32]
 
 def safe_name(identifier: str, part: int, number: int) -> str:
     """A file name for an object: its part, number, and the harmless characters of its id."""
-    return f"{part:05d}_{number:05d}_{re.sub(r'[^A-Za-z0-9.+-]+', '_', identifier)[:60]}".rstrip(
-        "._"
-    )
+    return f"{part:05d}_{number:05d}_{harmless(identifier)}".rstrip("._")
+
+
+def harmless(identifier: str) -> str:
+    """The characters of an object's id that no file system minds, 60 at most."""
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", identifier)[:60]
 
 
 def write_picture(path: Path, predicted: Batch, row: int, bands: tuple[str, ...]) -> None:

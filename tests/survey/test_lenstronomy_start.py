@@ -1,0 +1,112 @@
+"""lenstronomy: it reads our start, means the same lens by it, and fits from it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from lensmill.grid import Grid
+from lensmill.physics.lens import sie_deflection
+from lensmill.physics.surveys import LSST_10YEAR
+from lensmill.simulation.observing import Observing
+from lensmill.simulation.population.priors import Priors
+from lensmill.simulation.simulator import Simulator
+from lensmill.survey.demo import write_stamps
+from lensmill.survey.export import export
+from lensmill.survey.lenstronomy_start import lenstronomy_start
+from lensmill.units import axis_ratio_from_ellipticity
+
+BANDS = ("g", "r", "i")
+pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
+
+
+def test_initial_values_lie_within_limits(candidate_rows):
+    """Also of a lens more elliptical than any fit allows."""
+    extreme = {**candidate_rows[1], "e1": -0.9, "e2": 0.0}
+    for row in (candidate_rows[1], extreme):
+        for parts in lenstronomy_start(row, BANDS)["kwargs_params"].values():
+            for first, sigma, fixed, lower, upper in zip(*parts, strict=True):
+                assert first.keys() == sigma.keys() == lower.keys() == upper.keys()
+                assert all(lower[name] <= first[name] <= upper[name] for name in first)
+                assert fixed.keys() <= first.keys()
+
+
+def test_widths_are_the_posteriors(candidate_rows):
+    _, (sigma,), *_ = lenstronomy_start(candidate_rows[1], BANDS)["kwargs_params"]["lens_model"]
+    assert sigma["theta_E"] == pytest.approx(0.06)
+    assert (sigma["e1"], sigma["e2"]) == (0.02, 0.03)
+
+
+def test_there_and_back_through_its_parameters(candidate_rows):
+    pytest.importorskip("lenstronomy")
+    from lensmill.survey.lenstronomy_fit import Fit, bands_of
+
+    start = lenstronomy_start(candidate_rows[1], BANDS)
+    fit = Fit(start, bands_of(start, np.zeros((3, 38, 41)), np.ones((3, 38, 41)), 1))
+    found = fit.kwargs(fit.first)
+    for part, name in (("lens", "lens_model"), ("source", "source_model")):
+        expected = start["kwargs_params"][name][0][0]
+        assert {key: found[f"kwargs_{part}"][0][key] for key in expected} == pytest.approx(expected)
+    assert fit.prior(fit.first) == pytest.approx([0, 0, 0])
+
+
+def test_it_deflects_as_ours(candidate_rows):
+    pytest.importorskip("lenstronomy")
+    from lenstronomy.LensModel.lens_model import LensModel
+
+    start = lenstronomy_start(candidate_rows[1], BANDS)
+    x, y = np.meshgrid(np.linspace(-2, 2, 7), np.linspace(-1.5, 1.6, 6))
+    model = LensModel(start["kwargs_model"]["lens_model_list"])
+    theirs = model.alpha(x.ravel(), y.ravel(), start["kwargs_params"]["lens_model"][0])
+    e1, e2 = (torch.tensor(candidate_rows[1][name]).double() for name in ("e1", "e2"))
+    mass = (torch.tensor(1.25).double(), *axis_ratio_from_ellipticity(e1, e2))
+    ours = sie_deflection(torch.from_numpy(x), torch.from_numpy(y), *mass)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a.numpy().ravel(), b, atol=1e-6)
+
+
+def test_the_exported_script_improves_the_fit(finished, tmp_path):
+    """A bright lens, θ_E 8 % off at the start, on a stamp that is not square."""
+    pytest.importorskip("lenstronomy")
+    population = Priors(lens_fraction=1.0, brightening=4.0, companions=0.0)
+    simulator = Simulator(population, Observing(LSST_10YEAR), Grid((42, 47), 0.2))
+    batch = simulator(11, torch.arange(12))
+    best = int(torch.where(batch["theta_E"] < 1.5, batch["source_snr"], 0.0).argmax())
+    lens = {name: value[best : best + 1] for name, value in batch.items()}
+    write_stamps(tmp_path / "stamps", lens, BANDS)
+    write_run(finished, lens)
+    export(finished, tmp_path / "out", "lenstronomy")
+    command = [sys.executable, "-W", "ignore", "fit.py", "00000_it.json", "../stamps/demo_000.fits"]
+    done = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out" / "00000_it_fit.json").read_text())
+    assert found["converged"]
+    assert found["chi2"] < found["chi2_start"]
+    theta_E = found["kwargs_result"]["kwargs_lens"][0]["theta_E"]
+    assert theta_E == pytest.approx(float(lens["theta_E"]), rel=0.03)
+    assert "χ² per pixel" in done.stdout
+
+
+def write_run(folder, lens):
+    """A run that found `lens`, θ_E 8 % too large."""
+    from lensmill.survey.catalogue import as_table, write_catalogue
+
+    theta_E, e1, e2 = (float(lens[name][0]) for name in ("theta_E", "e1", "e2"))
+    row = {
+        "id": "it",
+        "p_lens": 0.99,
+        "theta_E": 1.08 * theta_E,
+        "theta_E_16": theta_E,
+        "theta_E_84": 1.16 * theta_E,
+        "e1": e1 + 0.03,
+        "e1_error": 0.05,
+        "e2": e2 - 0.03,
+        "e2_error": 0.05,
+        "pixel_scale": 0.2,
+        "psf_fwhm": lens["psf_fwhm"][0].tolist(),
+        "sky_sigma": lens["sky_sigma"][0].tolist(),
+    }
+    write_catalogue(as_table([row]), folder / "catalogue.parquet")
