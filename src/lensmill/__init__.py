@@ -1,8 +1,8 @@
 """lensmill: from survey images to strong-lens models.
 
-The verbs, each the same here and on the command line: `simulate`, `train`, `evaluate`,
-`limits`, `run`, `report`, `demo`. They are imported when first used, so `import lensmill` stays
-light.
+The verbs, each the same here and on the command line: `simulate`, `train`, `calibrate`,
+`evaluate`, `limits`, `run`, `report`, `demo`. They are imported when first used, so
+`import lensmill` stays light.
 """
 
 __version__ = "0.1.0"
@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _VERBS = {
     "simulate": "lensmill.simulation.simulate",
     "train": "lensmill.training.train",
+    "calibrate": "lensmill.evaluation.calibrate",
     "evaluate": "lensmill.evaluation.evaluate",
     "limits": "lensmill.evaluation.limits",
     "run": "lensmill.survey.run",

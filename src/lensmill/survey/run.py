@@ -17,7 +17,7 @@ from lensmill.quantities import Batch
 from lensmill.survey.catalogue import as_table, check_suffix, write_catalogue
 from lensmill.survey.chain import Chain, load_chain
 from lensmill.survey.products import safe_name, write_images, write_picture
-from lensmill.survey.rows import measurements
+from lensmill.survey.rows import doubts, measurements
 from lensmill.survey.stamps import Entry, Reading, Stamp, Unreadable, find_objects, read
 
 Report = Callable[[float, str], None]
@@ -173,8 +173,7 @@ def _measure(
             write_picture(out / row["picture"], predicted, index, stamp.bands)
         if options.images and {"clean", "source"} <= predicted.keys():
             write_images(out / "images" / f"{name}.fits", stamp, predicted, index)
-        if not np.isfinite(list(value.values())).all():
-            row["flags"] = ";".join(filter(None, (row["flags"], "not_finite")))
+        row["flags"] = ";".join(filter(None, (row["flags"], *doubts(value))))
         rows.append(row)
     return rows
 
