@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -81,9 +81,9 @@ def calibrate(
         raise ValueError(f"{weights} works on {pipeline.bands}, the recipe gives {loader.bands}")
     steps = math.ceil(count / batch)
     seen: list[dict[str, Tensor]] = []
-    for number, part in enumerate(_seen(heads, pipeline, loader, steps, device)):
-        seen.append(part)
-        report((number + 1) / steps, f"{(number + 1) * batch} of {count} systems")
+    for step in range(steps):
+        seen.append(_seen(heads, pipeline, loader(step, device)))
+        report((step + 1) / steps, f"{min((step + 1) * batch, count)} of {count} systems")
     columns = {name: torch.cat([part[name] for part in seen])[:count] for name in seen[0]}
     found = {**_temperature(columns), **_spread(columns, len(ELEMENTS) if average else 1)}
     made_by = {
@@ -97,23 +97,18 @@ def calibrate(
 
 
 @torch.no_grad()
-def _seen(
-    heads: Heads, pipeline: Pipeline, loader: Loader, steps: int, device: str
-) -> Iterator[dict[str, Tensor]]:
-    """What is kept of each batch, on the CPU."""
-    restore = Pipeline(list(heads.stages.values())[:2]).eval()
-    for step in range(steps):
-        truth = loader(step, device)
-        predicted = pipeline.predict(truth)
-        seen = restore.predict(truth) if isinstance(pipeline, Averaged) else predicted
-        kept = {
-            "is_lens": truth[IS_LENS.name] > 0.5,
-            "logit": torch.logit(predicted[P_LENS.name].double(), 1e-7),
-            "truth": true_parameters(truth),
-            **Mixture.of(predicted).batch(),
-            **_evidence(heads.classify, seen),
-        }
-        yield {name: value.cpu() for name, value in kept.items()}
+def _seen(heads: Heads, pipeline: Pipeline, truth: Batch) -> dict[str, Tensor]:
+    """What is kept of a batch, on the CPU."""
+    predicted = pipeline.predict(truth)
+    once = Pipeline(list(heads.stages.values())[:2]).predict
+    kept = {
+        "is_lens": truth[IS_LENS.name] > 0.5,
+        "logit": torch.logit(predicted[P_LENS.name].double(), 1e-7),
+        "truth": true_parameters(truth),
+        **Mixture.of(predicted).batch(),
+        **_evidence(heads.classify, once(truth) if isinstance(pipeline, Averaged) else predicted),
+    }
+    return {name: value.cpu() for name, value in kept.items()}
 
 
 def _evidence(classify: Classify, batch: Batch) -> dict[str, Tensor]:
