@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -167,7 +166,7 @@ def figures(table: Table, ranges: Ranges, best: Table | None) -> dict[str, Any]:
 
 
 def _over_limit(table: Table, best: Table) -> Any:
-    far = distances({"source_error_chained": np.nan * table["e1"], **table}, best)
+    far = distances(table, best)
     bright = far["is_lens"].astype(bool) & (far["source_snr"] > BRIGHT)
     return figure(median, far["sigma_ln_theta_E_over_limit"][bright])
 
@@ -238,7 +237,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limits", type=int, default=0)
     parser.add_argument("--average", action="store_true")
     parser.add_argument("--rows", type=Path, default=Path("runs/shifts"))
-    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--only", nargs="*", help="names of shifts; all unless given")
     parser.add_argument("--out", type=Path, default=RESULTS)
     return parser.parse_args()
 

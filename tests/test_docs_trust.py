@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+import trust
 from typer.testing import CliRunner
 
-import trust
 from lensmill.cli import app
 from lensmill.evaluation.modules import STAGES
 from lensmill.stages.familiar import PARTS, UNLIKE

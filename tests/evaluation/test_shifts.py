@@ -3,9 +3,9 @@
 from importlib import resources
 
 import pytest
+import shifts
 import torch
 
-import shifts
 from lensmill.evaluation.calibrate import calibrate
 from lensmill.evaluation.modules import STAGES, Modules
 from lensmill.stages.familiar import PARTS

@@ -46,8 +46,9 @@ class Familiar(Stage):
     def forward(self, batch: Batch) -> Float[Tensor, "batch column"]:
         """The logit, and the share of each of `PARTS`."""
         features = features_of(self.classify, batch)
-        shares = self.usual.shares(evidence(features, batch))
-        return torch.cat([_head(self.classify)(features), shares], 1)
+        with torch.autocast(features.device.type, enabled=False):
+            shares = self.usual.shares(evidence(features, batch))
+            return torch.cat([_head(self.classify)(features), shares], 1)
 
     def decode(self, output: Tensor, batch: Batch) -> Batch:
         shares = output[:, 1:]
