@@ -94,3 +94,7 @@ def test_white_noise_is_told_from_correlated(batch):
 def test_a_network_that_tells_nothing_is_named(batch):
     with pytest.raises(ValueError, match="EDSR"):
         features_of(Classify(lambda i, o: EDSR(i, o, width=4, blocks=1)), batch)
+
+
+def test_what_has_no_noise_is_a_number(batch):
+    assert noise({**batch, "noisy": batch["clean"]}).isfinite().all()

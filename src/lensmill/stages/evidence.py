@@ -15,6 +15,8 @@ Image = Float[Tensor, "batch band y x"]
 Numbers = Float[Tensor, "batch number"]
 FAINT = 5.0
 """S/N per pixel below which a pixel's noise is mostly the sky's."""
+LEAST = 1e-6
+"""χ² below which there is no noise at all."""
 COARSE = 4
 """Side in pixels of the squares whose noise shows backgrounds and correlated pixels."""
 WIDE = 3.0
@@ -33,10 +35,10 @@ def noise(batch: Batch) -> Numbers:
     core = centre(clean, fwhm_pixels(batch))
     squares = functional.avg_pool2d(residual * faint, COARSE) * COARSE
     columns = [
-        _mean(residual.square(), faint).log(),
+        _ln(_mean(residual.square(), faint)),
         _neighbours(residual * faint),
-        squares.square().mean((-2, -1)).clamp(min=1e-6).log(),
-        _mean((residual / local_noise(clean)).square(), core).clamp(min=1e-6).log(),
+        _ln(squares.square().mean((-2, -1))),
+        _ln(_mean((residual / local_noise(clean)).square(), core)),
     ]
     return torch.cat(columns, 1)
 
@@ -57,6 +59,10 @@ def conditions(batch: Batch) -> Numbers:
     return torch.cat([fwhm_pixels(batch), side], 1).log()
 
 
+def _ln(value: Tensor) -> Tensor:
+    return value.clamp(min=LEAST).log()
+
+
 def _mean(image: Image, weight: Tensor) -> Float[Tensor, "batch band"]:
     return (image * weight).sum((-2, -1)) / weight.sum((-2, -1))
 
@@ -70,4 +76,4 @@ def _neighbours(image: Image) -> Float[Tensor, "batch band"]:
     """Mean product of neighbours along x and y over the mean square."""
     products = (image[..., 1:] * image[..., :-1]).mean((-2, -1))
     products = products + (image[..., 1:, :] * image[..., :-1, :]).mean((-2, -1))
-    return 0.5 * products / image.square().mean((-2, -1))
+    return 0.5 * products / image.square().mean((-2, -1)).clamp(min=LEAST)
