@@ -1,6 +1,7 @@
 """lensmill: from survey images to strong-lens models.
 
 <<<<<<< HEAD
+<<<<<<< HEAD
 The verbs, each the same here and on the command line: `simulate`, `train`, `search`, `calibrate`,
 `evaluate`, `limits`, `run`, `watch`, `export`, `check_domain`, `inject`, `operating_point`,
 `doctor`, `report`, `demo`. They are imported when first used, so `import lensmill` stays light.

@@ -48,6 +48,13 @@ KIND = Quantity(
     "6 merger, 7 blue companions",
 )
 P_LENS = Quantity("p_lens", PER_OBJECT, "", "probability that the object is a strong lens")
+OOD = Quantity("ood", PER_OBJECT, "", "share of the training's systems that are more usual")
+OOD_PARTS = Quantity(
+    "ood_parts",
+    ("batch", "part"),
+    "",
+    "the same by each of the network's features, noise, light and conditions alone",
+)
 
 THETA_E = Quantity("theta_E", PER_OBJECT, "arcsec", "Einstein radius on the intermediate axis")
 E1 = Quantity("e1", PER_OBJECT, "", "(1-q)/(1+q) cos 2φ of the mass, φ from +x")
@@ -84,6 +91,8 @@ ALL = (
     IS_LENS,
     KIND,
     P_LENS,
+    OOD,
+    OOD_PARTS,
     THETA_E,
     E1,
     E2,

@@ -91,3 +91,14 @@ def test_populations_scatter_slopes_and_shear():
     plain = Priors(lens_fraction=0.5).draw(3, torch.arange(50))
     assert plain.mass.slope is plain.mass.gamma1 is None
     assert torch.equal(plain.mass.theta_E, drawn.mass.theta_E[:50])
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.1])
+def test_the_mean_slope_is_what_a_recipe_says(scatter):
+    indices = torch.arange(2000)
+    scene = Priors(slope=2.1, slope_scatter=scatter).draw(3, indices)
+    lens = scene.is_lens
+    assert scene.mass.slope[lens].mean() == pytest.approx(2.1, abs=0.01)
+    assert scene.mass.slope[lens].std() == pytest.approx(scatter, abs=0.01)
+    assert (scene.mass.slope[~lens] == 2).all()
+    assert Priors(slope=2.0).draw(3, indices).mass.slope is None

@@ -159,3 +159,12 @@ def test_no_psf_is_a_needle():
     size = torch.hypot(psf.e1, psf.e2)
     assert size.max() <= 0.5 + 1e-6
     assert 0.1 < (size > 0.499).float().mean() < 0.6
+
+
+@pytest.mark.parametrize("observing", [VARIED, MADE_OF_VISITS, Observing(SURVEY)])
+def test_seeing_is_a_factor_on_every_fwhm_and_on_nothing_else(observing):
+    few = INDICES[:50]
+    plain, worse = (replace(observing, seeing=factor).draw(3, few, 0.2) for factor in (1.0, 1.2))
+    torch.testing.assert_close(worse.psf_fwhm, 1.2 * plain.psf_fwhm)
+    assert torch.equal(worse.sky_sigma, plain.sky_sigma)
+    assert replace(observing, seeing=1.2).sharpest == pytest.approx(1.2 * observing.sharpest)

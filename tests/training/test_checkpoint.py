@@ -1,5 +1,6 @@
 """Weights: what is loaded predicts what was saved, and nothing else is loaded."""
 
+import copy
 import json
 
 import pytest
@@ -7,9 +8,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lensmill.training.build import build_stage
-from lensmill.training.checkpoint import load_stage, load_state, save_stage, save_state
+from lensmill.training.checkpoint import (
+    amend,
+    load_stage,
+    load_state,
+    read_tensors,
+    save_stage,
+    save_state,
+    write_tensors,
+)
 from lensmill.training.loader import Loader
-from lensmill.training.recipe import Part, StageRecipe
+from lensmill.training.recipe import Part, StageRecipe, shipped_recipe
 
 
 @pytest.fixture
@@ -206,3 +215,27 @@ def test_the_header_tells_the_recipe(path, recipe):
     length = int.from_bytes(path.read_bytes()[:8], "little")
     header = json.loads(path.read_bytes()[8 : 8 + length])["__metadata__"]
     assert StageRecipe.model_validate_json(header["recipe"]) == recipe
+
+
+def test_weights_from_before_there_was_a_spread(tmp_path):
+    recipe = shipped_recipe("smoke").stages["regress"]
+    path = tmp_path / "regress.safetensors"
+    save_stage(path, build_stage(recipe), recipe)
+    tensors, metadata = read_tensors(path)
+    write_tensors(path, {k: v for k, v in tensors.items() if k != "spread"}, metadata)
+    stage = copy.deepcopy(load_stage(path))
+    assert stage.spread.tolist() == [1, 1, 1]
+    del tensors["network.head.bias"]
+    write_tensors(path, tensors, metadata)
+    with pytest.raises(ValueError, match=r"network\.head\.bias"):
+        load_stage(path)
+
+
+def test_amended_weights_change_in_that_alone(path):
+    before, metadata = read_tensors(path)
+    amend(path, more=torch.ones(2))
+    after, same = read_tensors(path)
+    assert same == metadata
+    assert torch.equal(after.pop("more"), torch.ones(2))
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())

@@ -25,6 +25,7 @@ def evaluate(
     count: Annotated[int, typer.Option(min=1, help="Held-out systems.")] = 2000,
     baseline: Annotated[int, typer.Option(min=0, help="Systems for the classical fit.")] = 200,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    average: Annotated[bool, typer.Option(help="See everything all eight ways up.")] = False,
     device: DeviceOption = "auto",
 ) -> None:
     """Score the chain on held-out simulated systems: one row per system, and a summary."""
@@ -39,6 +40,7 @@ def evaluate(
             count=count,
             baseline=baseline,
             split=split,  # type: ignore[arg-type]
+            average=average,
             device=chosen_device(device),
             report=report,
         )

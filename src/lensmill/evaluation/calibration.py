@@ -4,13 +4,17 @@ A probability integral transform (PIT) is the posterior probability below the tr
 from their posteriors have uniform PITs (Dawid 1984).
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_expit
+from torch import Tensor
 
 from lensmill.quantities import Batch
 from lensmill.stages.posterior import Mixture
@@ -84,3 +88,22 @@ def fit_temperature(
 
     bounds = (-np.log(20.0), np.log(20.0))
     return float(np.exp(minimize_scalar(surprise, bounds=bounds, method="bounded").x))
+
+
+def fit_spread(
+    members: Sequence[Mixture], truth: Float[Tensor, "example parameter"], level: float = 0.68
+) -> Float[Tensor, " parameter"]:
+    """Factors in [1/5, 5] by which `members`, mixed, hold the truth in the share `level` of the
+    central intervals of that level, for each parameter.
+
+    For `Regress.spread`: each member is stretched about its own mean. Wider intervals hold more, so
+    the factors are bisected; each parameter has its own, as marginals know nothing of the others.
+    """
+    low = truth.new_full(truth.shape[1:], -math.log(5))
+    high = -low
+    for _ in range(24):
+        middle = 0.5 * (low + high)
+        below = Mixture.mixed([m.widened(middle.exp()) for m in members]).cdf(truth)
+        held = ((below - 0.5).abs() <= level / 2).to(truth).mean(0)
+        low, high = torch.where(held < level, middle, low), torch.where(held < level, high, middle)
+    return (0.5 * (low + high)).exp()

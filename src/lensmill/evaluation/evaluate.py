@@ -37,6 +37,7 @@ def evaluate(
     batch: int = 16,
     baseline: int = 200,
     split: Split = "test",
+    average: bool = False,
     device: str = "cpu",
     report: Report = lambda share, line: None,
 ) -> dict[str, Any]:
@@ -45,12 +46,13 @@ def evaluate(
     The stages run in a row, and each by itself on the true images (see `modules.Modules`; the
     summary's `given` says what each was given). Writes evaluation.parquet (one row per system, see
     `table.rows`), evaluation.json and examples.npz (pictures of a few) into `out`. The first
-    `baseline` systems also get the classical fit. Everything in float32.
+    `baseline` systems also get the classical fit. average: everything is seen all eight ways up
+    (see `Averaged`). Everything in float32.
     ValueError where weights are missing or their bands are not the survey's.
     """
     if split not in FIRST_INDEX:
         raise ValueError(f"no split {split!r}; choices: {', '.join(FIRST_INDEX)}")
-    modules = Modules.load(weights, device)
+    modules = Modules.load(weights, device, average)
     loader = Loader.of(recipe.simulation, batch, split, device)
     if modules.bands != loader.bands:
         raise ValueError(f"{weights} works on {modules.bands}, the recipe gives {loader.bands}")
@@ -67,7 +69,13 @@ def evaluate(
         parts.append(rows(index, truth, predicted, left, build_survey(recipe.simulation)))
         report((step + 1) / steps, f"{min((step + 1) * batch, count)} of {count} systems")
     table = {name: column[:count] for name, column in joined(parts).items()}
-    settings = {"count": count, "split": split, "batch": batch, "baseline": baseline}
+    settings = {
+        "count": count,
+        "split": split,
+        "batch": batch,
+        "baseline": baseline,
+        "average": average,
+    }
     summary = {
         **summarise(table, ranges),
         "strata": strata(table, ranges),

@@ -7,9 +7,12 @@ from pathlib import Path
 import torch
 
 from lensmill.quantities import CLEAN, DISPLAYS, NOISY, SOURCE, Batch, Quantity
+from lensmill.stages.averaged import Averaged
 from lensmill.stages.base import Stage
+from lensmill.stages.familiar import Familiar
 from lensmill.stages.pipeline import Pipeline, observed
 from lensmill.training.checkpoint import load_stage
+from lensmill.training.familiar import with_usual
 
 STAGES = ("denoise", "deblend", "classify", "regress")
 DIRECT = ("classify_noisy", "regress_noisy")
@@ -35,15 +38,22 @@ class Modules:
     from_noisy: Mapping[str, Pipeline]
 
     @classmethod
-    def load(cls, weights: Path, device: torch.device | str = "cpu") -> "Modules":
-        """The modules in a folder; ValueError where one of the four is missing."""
+    def load(
+        cls, weights: Path, device: torch.device | str = "cpu", average: bool = False
+    ) -> "Modules":
+        """The modules in a folder; ValueError where one of the four is missing.
+
+        average: over the eight ways up (see `Averaged`).
+        """
+        kind = Averaged if average else Pipeline
         stages = {name: load_stage(weights / f"{name}.safetensors").to(device) for name in STAGES}
         there = [name for name in DIRECT if (weights / f"{name}.safetensors").is_file()]
         direct = {name: load_stage(weights / f"{name}.safetensors").to(device) for name in there}
+        chain = {**stages, "classify": with_usual(weights, stages["classify"]).to(device)}
         return cls(
-            _from_noisy(list(stages.values())).eval(),
-            {name: Pipeline([stages[name]], given=truth_for(stages[name])) for name in STAGES[1:]},
-            {name: _from_noisy([stage]) for name, stage in direct.items()},
+            _from_noisy(kind, list(chain.values())),
+            {name: kind([stages[name]], given=truth_for(stages[name])) for name in STAGES[1:]},
+            {name: _from_noisy(kind, [stage]) for name, stage in direct.items()},
         )
 
     @property
@@ -54,7 +64,8 @@ class Modules:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of the weights in use."""
-        return (*STAGES, *self.from_noisy)
+        tells = any(isinstance(stage, Familiar) for stage in self.chained.members)
+        return (*STAGES, *self.from_noisy, *(["familiar"] if tells else []))
 
     @property
     def given(self) -> dict[str, list[str]]:
@@ -81,8 +92,8 @@ def truth_for(stage: Stage) -> tuple[Quantity, ...]:
     return tuple(image for image in IMAGES if image in stage.reads)
 
 
-def _from_noisy(stages: list[Stage]) -> Pipeline:
-    return Pipeline(stages, given=observed(stages))
+def _from_noisy(kind: type[Pipeline], stages: list[Stage]) -> Pipeline:
+    return kind(stages, given=observed(stages)).eval()
 
 
 def _images(pipeline: Pipeline) -> list[Quantity]:

@@ -16,6 +16,7 @@ from lensmill.evaluation.posterior_checks import expected_coverage, histogram, u
 from lensmill.evaluation.table import Table, claimed
 from lensmill.evaluation.targets import Ranges, scaled_errors, targets
 from lensmill.simulation.scene import KINDS
+from lensmill.stages.familiar import UNLIKE
 from lensmill.stages.posterior import PARAMETERS
 
 BRIGHT = 20.0
@@ -85,6 +86,7 @@ def summarise(table: Table, ranges: Ranges) -> dict[str, Any]:
         **_finding(table),
         **_modelling(table),
         **_counter_images(table),
+        **_unlike(table),
         **_posterior(table),
     }
     for way in WAYS:
@@ -235,6 +237,14 @@ def _counter_images(table: Table) -> dict[str, Figure]:
             for way, ratio in source.items()
         },
     }
+
+
+def _unlike(table: Table) -> dict[str, Figure]:
+    """How unlike the training the systems are, and how many are flagged."""
+    if "ood_chained" not in table:
+        return {}
+    ood = table["ood_chained"]
+    return {"ood_median": figure(median, ood), "ood_flagged": figure(share, ood > UNLIKE)}
 
 
 def _posterior(table: Table) -> dict[str, Figure]:

@@ -18,8 +18,9 @@ from lensmill.evaluation.modules import WAYS
 from lensmill.evaluation.posterior_checks import check, sharpness
 from lensmill.physics.display import BANDS, picture_psnr
 from lensmill.physics.surveys import Survey
-from lensmill.quantities import POSTERIOR_MEAN, SOURCE, Batch
+from lensmill.quantities import OOD, OOD_PARTS, POSTERIOR_MEAN, SOURCE, Batch
 from lensmill.simulation.simulator import source_snr
+from lensmill.stages.familiar import PARTS
 from lensmill.stages.posterior import PARAMETERS, Mixture
 from lensmill.stages.regress import true_parameters
 
@@ -43,7 +44,8 @@ def rows(
     display_psnr_* in the paper's pictures (three bands only); source_error_* in sky sigmas,
     source_correlation_* Pearson's, of an image against the true source; *_flux_ratio_* of a
     deblended image over the true source. relative_exposure is against the survey's own. A chain
-    that predicts pictures has no columns of fluxes, one without a posterior none of that.
+    that predicts pictures has no columns of fluxes, one without a posterior none of that, and
+    weights that do not know what is usual have no ood_*.
     """
     chained = predicted["chained"]
     columns = {
@@ -51,6 +53,7 @@ def rows(
         "is_lens": truth["is_lens"] > 0.5,
         **{name: truth[name] for name in ("kind", "source_snr", "theta_E", "e1", "e2")},
         **_predictions(predicted),
+        **_unlike(chained),
         **_posterior(truth, chained, int(index[0])),
         **_images(truth, predicted, baseline),
         **_pictures(truth, predicted),
@@ -80,6 +83,15 @@ def _predictions(predicted: Mapping[str, Batch]) -> dict[str, Tensor]:
         for name in ("p_lens", "theta_E", "e1", "e2")
         if name in predicted[way]
     }
+
+
+def _unlike(chained: Batch) -> dict[str, Tensor]:
+    """How unlike the training each object is to the chain: in all, and in each of `PARTS`."""
+    if OOD.name not in chained:
+        return {}
+    columns = zip(PARTS, chained[OOD_PARTS.name].unbind(1), strict=True)
+    each = {f"ood_{part}_chained": column for part, column in columns}
+    return {"ood_chained": chained[OOD.name], **each}
 
 
 def _posterior(truth: Batch, predicted: Batch, seed: int) -> dict[str, Tensor]:

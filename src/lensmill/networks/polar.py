@@ -75,6 +75,12 @@ class Polar(nn.Module):
         self.head = nn.Linear(hidden, out_channels)
 
     def forward(self, x: Float[Tensor, "batch c y x"]) -> Float[Tensor, "batch d"]:
+        features = self.features(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.head(features)
+
+    def features(self, x: Float[Tensor, "batch c y x"]) -> Float[Tensor, "batch hidden"]:
+        """What the last layer sees."""
         padded = pad_to_multiple(x, self.fold)
         points = self._points(x.shape[-2:], padded).expand(len(x), -1, -1, -1)
         features = self.stem(padded).contiguous()
@@ -86,7 +92,7 @@ class Polar(nn.Module):
         around = functional.silu(self.across(rings))[:, :, 0]
         with torch.autocast(x.device.type, enabled=False):
             summary = self.norm(_moments(around.float()))
-            return self.head(functional.silu(self.hidden(summary)))
+            return functional.silu(self.hidden(summary))
 
     def _points(
         self, shape: tuple[int, ...], padded: Float[Tensor, "batch c y x"]

@@ -37,8 +37,14 @@ class Trunk(nn.Module):
         self.head = nn.Linear(hidden, out_channels)
 
     def forward(self, x: Float[Tensor, "batch c y x"]) -> Float[Tensor, "batch d"]:
+        features = self.features(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.head(features)
+
+    def features(self, x: Float[Tensor, "batch c y x"]) -> Float[Tensor, "batch hidden"]:
+        """What the last layer sees."""
         x = functional.silu(self.body(self.stem(pad_to_multiple(x, self.multiple))))
         with torch.autocast(x.device.type, enabled=False):
             x = x.float().flatten(2)
             x = self.norm(torch.cat([x.mean(-1), x.amax(-1)], 1))
-            return self.head(functional.silu(self.hidden(x)))
+            return functional.silu(self.hidden(x))

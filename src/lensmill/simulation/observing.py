@@ -31,6 +31,7 @@ class Observing:
     """Conditions of `survey`, varied from scene to scene where a range is given.
 
     psf_fwhm: arcsec, uniform, shared by the bands but for `band_scatter` (relative).
+    seeing: a factor on every FWHM but those of PSF images.
     depth: the number of visits relative to the survey's own, log-uniform, shared by the bands.
     sky_scatter: mag, in sky brightness, per band.
     visits: seeing and sky of every band follow from LSST visits, as many as the depth says.
@@ -50,6 +51,7 @@ class Observing:
     psf_ellipticity: float = 0.0
     psf_images: PsfLibrary | None = None
     bad_pixels: float = 0.0
+    seeing: float = 1.0
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ class Observing:
             torch.from_numpy(reads),
         )
         zero_point = rate_zero + 2.5 * np.log10(seconds)
-        fwhm, psf = self._psf(seed, indices, torch.from_numpy(coadd.psf_fwhm))
+        fwhm, psf = self._psf(seed, indices, torch.from_numpy(self.seeing * coadd.psf_fwhm))
         conditions = Conditions(
             psf_fwhm=fwhm, zero_point=torch.from_numpy(zero_point), sky_sigma=sigma, psf=psf
         )
@@ -118,7 +120,8 @@ class Observing:
         if self.visits or self.psf_images is not None:
             return 0.0
         own = min(band.psf_fwhm for band in self.survey.bands.values())
-        return (self.psf_fwhm[0] if self.psf_fwhm else own) * math.exp(-2 * self.band_scatter)
+        sharpest = self.seeing * (self.psf_fwhm[0] if self.psf_fwhm else own)
+        return sharpest * math.exp(-2 * self.band_scatter)
 
     @property
     def _most_visits(self) -> int:

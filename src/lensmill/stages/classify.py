@@ -36,8 +36,12 @@ class Classify(Stage):
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, batch: Batch) -> Float[Tensor, " batch"]:
+        return self.network(self.seen(batch)).float().squeeze(1)
+
+    def seen(self, batch: Batch) -> Float[Tensor, "batch c y x"]:
+        """What the network sees of a batch."""
         batch = band_limited(batch) if self.band_limited else batch
-        return self.network(channels(batch, self.images, self.colours)).float().squeeze(1)
+        return channels(batch, self.images, self.colours)
 
     def decode(self, output: Tensor, batch: Batch) -> Batch:
         return {P_LENS.name: torch.sigmoid(output / self.temperature)}

@@ -1,6 +1,7 @@
 """Posterior: a mixture of full-covariance Gaussians over (ln θ_E, e1, e2)."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,18 @@ class Mixture:
     scale_tril: Float[Tensor, "batch component parameter parameter"]
 
     @classmethod
+    def mixed(cls, members: Sequence["Mixture"]) -> "Mixture":
+        """The mixture of `members`, each as likely as the others."""
+        names = ("log_weight", "mean", "scale_tril")
+        log_weight, *others = (torch.cat([getattr(m, n) for m in members], 1) for n in names)
+        return cls(log_weight - math.log(len(members)), *others)
+
+    def members(self, count: int) -> list["Mixture"]:
+        """The `count` mixtures that `mixed` made this one of."""
+        parts = (each.chunk(count, 1) for each in vars(self).values())
+        return [Mixture(w + math.log(count), m, s) for w, m, s in zip(*parts, strict=True)]
+
+    @classmethod
     def of(cls, batch: Batch) -> "Mixture":
         """The mixture that a batch carries."""
         names = (POSTERIOR_LOG_WEIGHT, POSTERIOR_MEAN, POSTERIOR_SCALE_TRIL)
@@ -37,6 +50,10 @@ class Mixture:
     def affine(self, scale: Float[Tensor, " parameter"], shift: Tensor) -> "Mixture":
         """The mixture of `scale` · parameters + `shift` (broadcast to (batch, 1, parameter))."""
         return Mixture(self.log_weight, self.mean * scale + shift, self.scale_tril * scale[:, None])
+
+    def widened(self, scale: Float[Tensor, " parameter"]) -> "Mixture":
+        """The mixture stretched by `scale` about its mean."""
+        return self.affine(scale, (1 - scale) * self.expectation()[:, None])
 
     def log_prob(self, value: Float[Tensor, "batch parameter"]) -> Float[Tensor, " batch"]:
         """ln of the density at `value`."""

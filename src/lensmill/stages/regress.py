@@ -1,5 +1,7 @@
 """Regress: the posterior of the lens' mass, (ln θ_E, e1, e2)."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -29,10 +31,12 @@ class Regress(Stage):
     """Reads `source` (and whatever else is named), writes the posterior and its centre.
 
     The network works in pixels; the stage turns them into arcsec. `theta_E` is the posterior
-    median, e1 and e2 the posterior mean.
+    median, e1 and e2 the posterior mean. `spread` (a buffer) calibrates the posterior: of each
+    parameter, the factor by which it is stretched about its mean.
     """
 
     scale: Tensor
+    spread: Tensor
 
     def __init__(
         self,
@@ -60,6 +64,8 @@ class Regress(Stage):
             channel_count(len(self.bands), len(self.images), colours), 10 * components
         )
         self.register_buffer("scale", torch.tensor([0.4, 0.2, 0.2]))
+        self.register_buffer("spread", torch.ones(3))
+        self.register_load_state_dict_pre_hook(_spread_of_old)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch raw"]:
         batch = band_limited(batch) if self.band_limited else batch
@@ -69,13 +75,10 @@ class Regress(Stage):
         """The mixture over (ln θ_E/arcsec, e1, e2)."""
         typical = torch.log(TYPICAL_PIXELS * batch["pixel_scale"].float())
         shift = torch.stack([typical, 0 * typical, 0 * typical], -1)[:, None]
-        return from_raw(output, self.components).affine(self.scale, shift)
+        return from_raw(output, self.components).affine(self.scale, shift).widened(self.spread)
 
     def decode(self, output: Tensor, batch: Batch) -> Batch:
-        mixture = self.posterior(output, batch)
-        e1, e2 = mixture.expectation()[:, 1:].unbind(1)
-        theta_E = mixture.quantile(0.5)[:, 0].exp()
-        return {**mixture.batch(), THETA_E.name: theta_E, E1.name: e1, E2.name: e2}
+        return as_quantities(self.posterior(output, batch))
 
     def loss(self, output: Tensor, truth: Batch) -> Float[Tensor, " batch"]:
         return -self.posterior(output, truth).log_prob(true_parameters(truth))
@@ -91,6 +94,18 @@ class Regress(Stage):
             "ellipticity_error": error.square().sum(1).sqrt(),
             "posterior_log_prob": Mixture.of(predicted).log_prob(value),
         }
+
+
+def _spread_of_old(module: Regress, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Weights from before there was a spread have 1."""
+    state.setdefault(f"{prefix}spread", torch.ones_like(module.spread))
+
+
+def as_quantities(mixture: Mixture) -> dict[str, Tensor]:
+    """A posterior and its centre, by name."""
+    e1, e2 = mixture.expectation()[:, 1:].unbind(1)
+    theta_E = mixture.quantile(0.5)[:, 0].exp()
+    return {**mixture.batch(), THETA_E.name: theta_E, E1.name: e1, E2.name: e2}
 
 
 def true_parameters(truth: Batch) -> Float[Tensor, "batch parameter"]:

@@ -79,21 +79,21 @@ def colour_channels(
     theirs (Gavazzi et al. 2014); the bands are brought to one PSF first. fwhm: pixels.
     """
     image = matched(image, fwhm)
-    core = (image * _centre(image, fwhm)).sum((-2, -1), keepdim=True).clamp(min=TINY)
+    core = (image * centre(image, fwhm)).sum((-2, -1), keepdim=True).clamp(min=TINY)
     ratio = (core[:, :-1] / core[:, 1:]).clamp(1 / REDDEST, REDDEST)
     noise = local_noise(image)
     both = torch.hypot(noise[:, :-1], ratio * noise[:, 1:])
     return torch.asinh((image[:, :-1] - ratio * image[:, 1:]) / both)
 
 
-def _centre(
-    image: Float[Tensor, "batch band y x"], fwhm: Float[Tensor, "batch band"]
+def centre(
+    image: Float[Tensor, "batch band y x"], fwhm: Float[Tensor, "batch band"], width: float = 1.0
 ) -> Float[Tensor, "batch 1 y x"]:
-    """Weights of the pixels about the centre: the widest PSF."""
+    """Weights of the pixels about the centre: `width` times the widest PSF."""
     y, x = image.shape[-2:]
     rows = (torch.arange(y, device=image.device) - (y - 1) / 2)[:, None]
     columns = torch.arange(x, device=image.device) - (x - 1) / 2
-    squared = (rows**2 + columns**2) / fwhm.amax(1)[:, None, None, None] ** 2
+    squared = (rows**2 + columns**2) / (width * fwhm.amax(1)[:, None, None, None]) ** 2
     return torch.exp(-4 * math.log(2) * squared)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from lensmill.provenance import digest, file_digest
 from lensmill.stages.pipeline import Pipeline
 from lensmill.training.checkpoint import load_stage
+from lensmill.training.familiar import FILE, with_usual
 from lensmill.weights import FOLDER
 
 ORDER = ("denoise", "deblend", "classify", "regress")
@@ -58,7 +59,12 @@ def load_chain(folder: Path | None = None, trust: bool = False) -> Chain:
         raise ValueError(
             f"no weights in {folder}: expected {', '.join(p.name for p in paths.values())}"
         )
-    pipeline = Pipeline([load_stage(path, trust) for path in found.values()])
+    stages = {name: load_stage(path, trust) for name, path in found.items()}
+    if set(ORDER[:3]) <= found.keys():
+        stages["classify"] = with_usual(folder, stages["classify"])
+    pipeline = Pipeline(list(stages.values()))
+    if (folder / FILE).is_file():
+        found["familiar"] = folder / FILE
     digests = {name: file_digest(path) for name, path in found.items()}
     return Chain(pipeline.eval(), digests, _trained_on(next(iter(found.values()))))
 

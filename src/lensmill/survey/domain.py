@@ -21,7 +21,7 @@ from lensmill.provenance import provenance
 from lensmill.quantities import Batch
 from lensmill.survey.advice import advise, closer
 from lensmill.survey.chain import Chain, load_chain
-from lensmill.survey.run import as_batch
+from lensmill.survey.measuring import as_batch
 from lensmill.survey.stamps import Reading, Stamp, find_objects, read
 from lensmill.survey.traits import penultimate, traits
 from lensmill.training.loader import Loader

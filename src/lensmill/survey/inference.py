@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from lensmill.quantities import P_LENS, Batch
 from lensmill.stages.base import Stage
-from lensmill.survey.chain import Chain
+from lensmill.stages.usual import Usual
+from lensmill.survey.chain import ORDER, Chain
 from lensmill.survey.prefetch import Clock
 from lensmill.survey.rows import measurements
 from lensmill.training.precision import Precision
@@ -34,14 +35,25 @@ class HalfPrecision(nn.Module):
         with torch.autocast(x.device.type, torch.bfloat16):
             return self.network(x).float()
 
+    def features(self, x: Tensor) -> Tensor:
+        """What the network's last layer sees, of one that tells."""
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return self.network.features(x).float()  # type: ignore[operator]
+
+    @property
+    def head(self) -> nn.Module:
+        """The network's last layer, in float32."""
+        return self.network.head  # type: ignore[return-value]
+
 
 def prepared(chain: Chain, device: str, precision: Precision) -> Chain:
     """`chain` on a device, its networks in `precision`."""
     chain.pipeline.to(device)
     if precision == "bf16-mixed":
-        for stage in chain.pipeline.members:
+        for stage in list(chain.pipeline.modules()):
             for name, network in list(stage.named_children()):
-                setattr(stage, name, HalfPrecision(network))
+                if isinstance(stage, Stage) and not isinstance(network, Stage | Usual):
+                    setattr(stage, name, HalfPrecision(network))
     return chain
 
 
@@ -69,7 +81,8 @@ Named = Sequence[tuple[str, Stage]]
 
 def _divided(chain: Chain, cut: float | None) -> tuple[Named, Named]:
     """The stages up to the one that writes p_lens, and those after it; all and none if no cut."""
-    named = list(zip(chain.digests, chain.pipeline.members, strict=True))
+    names = [name for name in ORDER if name in chain.digests]
+    named = list(zip(names, chain.pipeline.members, strict=True))
     ends = [number for number, (_, stage) in enumerate(named, 1) if P_LENS in stage.writes]
     end = ends[0] if ends and cut is not None else len(named)
     return named[:end], named[end:]

@@ -22,8 +22,8 @@ from lensmill.provenance import provenance
 from lensmill.quantities import P_LENS
 from lensmill.survey.chain import Chain, load_chain
 from lensmill.survey.injection import Injected, Photometry, Sources, inject_into
+from lensmill.survey.measuring import as_batch
 from lensmill.survey.rows import measurements
-from lensmill.survey.run import as_batch
 from lensmill.survey.stamps import Reading, Stamp, count_objects, find_objects, read
 
 ALLOWED = 0.05

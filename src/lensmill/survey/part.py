@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-import numpy as np
 import pyarrow.parquet as pq
 
 from lensmill.evaluation.report import LIKELY
@@ -24,6 +23,7 @@ from lensmill.survey.measuring import Measured, measured
 from lensmill.survey.partitions import Partition
 from lensmill.survey.prefetch import Clock
 from lensmill.survey.products import safe_name, write_images, write_picture
+from lensmill.survey.rows import doubts
 from lensmill.survey.stamps import Stamp, Unreadable
 
 
@@ -90,7 +90,7 @@ def _found(stamp: Stamp, values: Row, chain: Chain) -> Row:
     flags = [*stamp.flags, *chain.unusual((y, x), stamp.pixel_scale, fwhm)]
     numbers = {name: value for name, value in values.items() if name != "flags"}
     flags += [values["flags"]] if "flags" in values else []
-    flags += [] if np.isfinite(list(numbers.values())).all() else ["not_finite"]
+    flags += doubts(numbers)
     return {
         "id": stamp.id,
         "source": stamp.source,

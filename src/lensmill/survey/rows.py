@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lensmill.quantities import E1, E2, NOISY, P_LENS, SOURCE, THETA_E, Batch
+from lensmill.quantities import E1, E2, NOISY, OOD, P_LENS, SOURCE, THETA_E, Batch
+from lensmill.stages.familiar import UNLIKE
 from lensmill.stages.posterior import Mixture
 from lensmill.stages.scaling import in_sigmas
 from lensmill.units import position_angle_deg
@@ -19,6 +20,8 @@ def measurements(predicted: Batch) -> list[dict[str, Any]]:
     columns: dict[str, Tensor] = {}
     if P_LENS.name in predicted:
         columns["p_lens"] = predicted[P_LENS.name]
+    if OOD.name in predicted:
+        columns["ood"] = predicted[OOD.name]
     if SOURCE.name in predicted:
         columns["source_snr"] = source_snr(predicted)
     if THETA_E.name in predicted:
@@ -26,6 +29,15 @@ def measurements(predicted: Batch) -> list[dict[str, Any]]:
     lists = {name: value.double().cpu().tolist() for name, value in columns.items()}
     count = len(predicted[NOISY.name])
     return [{name: value[i] for name, value in lists.items()} for i in range(count)]
+
+
+def doubts(values: dict[str, Any]) -> list[str]:
+    """Flags that follow from an object's catalogue values."""
+    checks = {
+        "unlike_training": values.get("ood", 0.0) > UNLIKE,
+        "not_finite": not all(map(math.isfinite, values.values())),
+    }
+    return [flag for flag, raised in checks.items() if raised]
 
 
 def source_snr(predicted: Batch) -> Tensor:

@@ -16,7 +16,11 @@ from lensmill.provenance import digest, provenance
 from lensmill.survey.arrivals import Arrivals, Signature, listed
 from lensmill.survey.catalogue import as_table, write_catalogue
 from lensmill.survey.chain import Chain, load_chain
-from lensmill.survey.run import Options, Summary, _process
+from lensmill.survey.job import Job, Options
+from lensmill.survey.manifest import part_path
+from lensmill.survey.part import process
+from lensmill.survey.partitions import Partition
+from lensmill.survey.run import Summary
 from lensmill.survey.stamps import Entry, Reading
 from lensmill.training.interrupt import whole
 
@@ -54,12 +58,13 @@ def watch(
     if chain.pipeline.bands != tuple(reading.bands):
         raise ValueError(f"the weights are for bands {chain.pipeline.bands}, not {reading.bands}")
     _claim(out, folder, reading, chain)
-    chain.pipeline.to(options.device)
+    precision = options.precision or "32-true"
+    job = Job(out, weights, reading, trust, chain.digest, options, precision)
     arrivals = Arrivals.resumed(out)
     try:
         for entries in _arriving(folder, reading, arrivals, interval, idle):
             with whole():
-                rows = _write(entries, arrivals, reading, chain, options)
+                rows = _write(entries, arrivals, job)
             tell(_line(entries, rows))
     except KeyboardInterrupt:
         tell("stopped; writing the catalogue")
@@ -104,25 +109,12 @@ def _arriving(
             sleep(interval)
 
 
-def _write(
-    entries: dict[Entry, Signature],
-    arrivals: Arrivals,
-    reading: Reading,
-    chain: Chain,
-    options: Options,
-) -> list[dict[str, Any]]:
+def _write(entries: dict[Entry, Signature], arrivals: Arrivals, job: Job) -> list[dict[str, Any]]:
     """The part of `entries`, then its line; returns the rows."""
     number = len(arrivals.parts)
-    rows = list(_process(tuple(entries), number, arrivals.out, reading, chain, options))
-    path = _part(arrivals.out, number)
-    path.parent.mkdir(exist_ok=True)
-    write_catalogue(as_table(rows), path)
+    process(job, Partition(number, number * MOST, len(entries), tuple(entries)))
     arrivals.add(entries)
-    return rows
-
-
-def _part(out: Path, number: int) -> Path:
-    return out / "parts" / f"part-{number:05d}.parquet"
+    return pq.read_table(part_path(job.out, number)).to_pylist()
 
 
 def _line(entries: dict[Entry, Signature], rows: list[dict[str, Any]]) -> str:
@@ -136,7 +128,7 @@ def _line(entries: dict[Entry, Signature], rows: list[dict[str, Any]]) -> str:
 def _finish(out: Path, arrivals: Arrivals, chain: Chain) -> Summary:
     """The catalogue and the page of all parts."""
     numbers = range(len(arrivals.parts))
-    tables = [_newest(pq.read_table(_part(out, n)), arrivals.newest(n)) for n in numbers]
+    tables = [_newest(pq.read_table(part_path(out, n)), arrivals.newest(n)) for n in numbers]
     table = pa.concat_tables([as_table([]), *tables])
     write_catalogue(table, out / "catalogue.parquet")
     failed = table.filter(pc.is_valid(table["reason"]))["flags"].to_pylist()

@@ -5,7 +5,7 @@ loading one never runs code from it.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,17 @@ FORMAT = "lensmill-stage-1"
 
 def save_stage(path: Path, stage: Stage, recipe: StageRecipe, half: bool = False) -> None:
     """Write weights and recipe; `half` rounds weights to float16 for shipping."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in _tensors(stage)}
+    tensors = stage.state_dict()
     if half:
         tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
     metadata = {"format": FORMAT, "recipe": recipe.model_dump_json()}
-    _replace(path, save(tensors, metadata))
+    write_tensors(path, tensors, metadata)
+
+
+def amend(path: Path, **changes: Tensor) -> None:
+    """Change tensors of a weights file, or add some; all else stays as it is."""
+    tensors, metadata = read_tensors(path)
+    write_tensors(path, {**tensors, **changes}, metadata)
 
 
 def load_stage(path: Path, trust: bool = False) -> Stage:
@@ -36,7 +42,7 @@ def load_stage(path: Path, trust: bool = False) -> Stage:
     ValueError where the file is no weights of ours, or names a part outside this package and
     `trust` does not allow importing it.
     """
-    tensors, metadata = _read(path)
+    tensors, metadata = read_tensors(path)
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} holds no lensmill stage (format {metadata.get('format')!r})")
     floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
@@ -61,8 +67,7 @@ def save_state(
     tensors |= {f"average.{name}": value for name, value in average.items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
-    kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    _replace(path, save(kept, {"progress": json.dumps(progress)}))
+    write_tensors(path, tensors, {"progress": json.dumps(progress)})
 
 
 def load_state(
@@ -72,7 +77,7 @@ def load_state(
 
     ValueError where the file is no state, or that of another stage or network.
     """
-    tensors, metadata = _read(path)
+    tensors, metadata = read_tensors(path)
     try:
         _restore(tensors, module, average, optimizer)
         progress: dict[str, Any] = json.loads(metadata["progress"])
@@ -103,11 +108,8 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _tensors(stage: Stage) -> Iterable[tuple[str, Tensor]]:
-    return stage.state_dict().items()
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file."""
     if not path.is_file():
         raise ValueError(f"no weights {path}")
     try:
@@ -118,10 +120,11 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write aside, then rename: a killed run never leaves half a file. (safetensors' own
-    `save_file` makes files that only their owner may read.)"""
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """A safetensors file, written aside, then renamed: a killed run never leaves half a file.
+    (safetensors' own `save_file` makes files that only their owner may read.)"""
+    kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
-    aside.write_bytes(data)
+    aside.write_bytes(save(kept, metadata))
     aside.replace(path)

@@ -99,6 +99,8 @@ class SimulationRecipe(_Strict):
     shape: tuple[Shape, Shape] = ((64, 64), (64, 64))
     """Smallest and largest (y, x) of a stamp; each batch draws its own."""
     psf_fwhm: Pair | None = None
+    seeing: float = Field(default=1.0, gt=0)
+    """Factor on every FWHM, wherever it comes from but PSF images."""
     depth: Pair | None = None
     band_scatter: float = Field(default=0.0, ge=0)
     sky_scatter: float = Field(default=0.0, ge=0)
@@ -123,6 +125,8 @@ class SimulationRecipe(_Strict):
                 raise ValueError(f"{key} leaves nothing to {', '.join(both)}: give one of them")
         if self.psf_ellipticity and not self.moffat:
             raise ValueError("psf_ellipticity is a Moffat's: give moffat = [2.5, 4.5], say, too")
+        if self.psf_images and self.seeing != 1:
+            raise ValueError("psf_images are as wide as they are: seeing does not change them")
         if self.psf_image_scale and not self.psf_images:
             raise ValueError("psf_image_scale belongs to psf_images, which is missing")
         name = self.survey if isinstance(self.survey, str) else "your own survey"

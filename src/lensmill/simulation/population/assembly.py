@@ -29,6 +29,7 @@ from lensmill.simulation.scene import Mass, Scene, Sersic, as_tensor, join, on_d
 from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
 
 STREAM = 5
+ISOTHERMAL = 2.0
 SHARES = ("lens_fraction", "bright_fraction", "empty_fraction", "satellites")
 Array = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ class Assembly(ABC):
         shallower than LSST's coadd detects have brighter sources.
     ellipticity_scatter: standard deviation of (e1, e2) of the mass about those of the light.
     shear_scatter: standard deviation of each component of the external shear.
-    slope_scatter: standard deviation of the density slope γ about 2; 0 keeps the mass isothermal.
+    slope: the density slope γ, 2 an isothermal mass; slope_scatter: its standard deviation.
     centre_scatter: arcsec, of the lens galaxy about the stamp's centre, per axis.
     companions: mean number of unrelated galaxies and stars in each stamp, of which three at most
         are placed; `field`: arcsec, the half-width over which they are spread, but for a share of
@@ -64,6 +65,7 @@ class Assembly(ABC):
     brightening: float = 0.0
     ellipticity_scatter: float = 0.04
     shear_scatter: float = 0.0
+    slope: float = 2.0
     slope_scatter: float = 0.0
     centre_scatter: float = 0.05
     companions: float = 2.0
@@ -150,8 +152,9 @@ class Assembly(ABC):
     def _beyond_sie(self, mass: Mass, is_lens: NDArray[np.bool_], u: Array) -> Mass:
         """`mass` with the slope and shear that the options ask for; a non-lens has neither."""
         scatter = ndtri(u)
-        if self.slope_scatter:
-            slope = np.clip(2 + self.slope_scatter * scatter[:, 0] * is_lens, 1.4, 2.6)
+        if self.slope_scatter or self.slope != ISOTHERMAL:
+            excess = self.slope - ISOTHERMAL + self.slope_scatter * scatter[:, 0]
+            slope = np.clip(ISOTHERMAL + excess * is_lens, 1.4, 2.6)
             mass = replace(mass, slope=as_tensor(slope))
         if self.shear_scatter:
             shear = self.shear_scatter * scatter[:, 1:] * is_lens[:, None]
