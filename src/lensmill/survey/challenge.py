@@ -1,6 +1,6 @@
 """Challenge: a catalogue as a submission to the LSST Strong Lensing Data Challenge (2025).
 
-Columns, their order and -99 for what is not given: as two teams' public submissions have them; the
+Columns, their order and -99 for what is not given: as one team's public submissions have them; the
 organisers' own description was not at hand. `preds` is 1 or 0, here p_lens from 0.5 on. `Rein` is
 θ_E in arcsec. Ellipticities and angles stay at -99: their convention could not be found out.
 """

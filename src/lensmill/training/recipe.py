@@ -4,25 +4,28 @@ import tomllib
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from lensmill.training.survey_recipe import (
+    OWN,
+    PRESET,
+    BandRecipe,
+    Strict,
+    SurveyChoice,
+    SurveyRecipe,
+)
+
 Pair = tuple[float, float]
 Shape = tuple[int, int]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Part(BaseModel):
@@ -41,45 +44,6 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-class BandRecipe(_Strict):
-    """One band of a survey of your own."""
-
-    zero_point: float
-    """AB mag of 1 e⁻/s."""
-    sky_brightness: float
-    """mag / arcsec²."""
-    psf_fwhm: float = Field(gt=0)
-    """arcsec."""
-    visits: float = Field(default=1, gt=0)
-    exposure_time: float = Field(gt=0)
-    """s, per visit."""
-    read_noise: float = Field(ge=0)
-    """e⁻ per read."""
-    reads: int = Field(default=1, ge=1)
-    """Per visit."""
-
-
-class SurveyRecipe(_Strict):
-    """A survey of your own, in the place of a preset's name; bands in the population's order."""
-
-    pixel_scale: float = Field(gt=0)
-    """arcsec."""
-    bands: dict[str, BandRecipe]
-
-
-PRESET, OWN = "(preset)", "(own)"
-"""Tags that pydantic puts into the path of a mistake."""
-
-
-def _named_or_own(value: Any) -> str:
-    """Which of the two a survey is, so that mistakes are told of that one alone."""
-    return OWN if isinstance(value, dict | SurveyRecipe) else PRESET
-
-
-SurveyChoice = Annotated[
-    Annotated[str, Tag(PRESET)] | Annotated[SurveyRecipe, Tag(OWN)], Discriminator(_named_or_own)
-]
-
 EXCLUDES = {
     "psf_images": ("psf_fwhm", "band_scatter", "visits", "moffat"),
     "visits": ("psf_fwhm", "band_scatter", "sky_scatter"),
@@ -87,7 +51,7 @@ EXCLUDES = {
 """Keys that say what another key says too."""
 
 
-class SimulationRecipe(_Strict):
+class SimulationRecipe(Strict):
     """What is on the sky and how it is observed. A pair is a range to draw from."""
 
     population: Part = Part(name="Priors")
@@ -156,7 +120,7 @@ class SimulationRecipe(_Strict):
         return value
 
 
-class TrainingRecipe(_Strict):
+class TrainingRecipe(Strict):
     """How a stage is trained."""
 
     steps: int = Field(default=100_000, gt=0)
@@ -191,7 +155,7 @@ class TrainingRecipe(_Strict):
         return self
 
 
-class StageRecipe(_Strict):
+class StageRecipe(Strict):
     """A stage, its network, and the stages whose output it is trained on."""
 
     stage: Part
@@ -202,7 +166,7 @@ class StageRecipe(_Strict):
     training: TrainingRecipe = TrainingRecipe()
 
 
-class TogetherRecipe(_Strict):
+class TogetherRecipe(Strict):
     """How trained stages are trained on as one chain."""
 
     stages: tuple[str, ...] = ("denoise", "deblend", "classify", "regress")
@@ -218,11 +182,11 @@ class TogetherRecipe(_Strict):
         return self
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """Everything a training needs; `stages` in the order of the pipeline."""
 
     simulation: SimulationRecipe = SimulationRecipe()
-    stages: dict[str, StageRecipe] = {}
+    stages: dict[str, StageRecipe] = Field(default_factory=dict)
     together: TogetherRecipe | None = None
 
     @model_validator(mode="after")
@@ -288,7 +252,7 @@ def _mistake(item: Any) -> str:
     return f"  {where}: no such key{hint}"
 
 
-def _model(where: tuple[str, ...]) -> type[_Strict]:
+def _model(where: tuple[str, ...]) -> type[Strict]:
     """The table in which a key lies: simulation.KEY, simulation.survey.KEY,
     simulation.survey.bands.NAME.KEY, stages.NAME.KEY, stages.NAME.training.KEY, together.KEY,
     together.training.KEY."""
