@@ -1,7 +1,7 @@
 """lensmill: from survey images to strong-lens models.
 
 The verbs, each the same here and on the command line: `simulate`, `train`, `evaluate`,
-`limits`, `run`, `report`, `demo`. They are imported when first used, so `import lensmill` stays
+`limits`, `run`, `report`, `demo`; and `open_board`. They are imported when first used, so `import lensmill` stays
 light.
 """
 
@@ -15,6 +15,7 @@ _VERBS = {
     "run": "lensmill.survey.run",
     "report": "lensmill.evaluation.report",
     "demo": "lensmill.survey.demo",
+    "open_board": "lensmill.board.serve",
 }
 __all__ = ["__version__", *_VERBS]
 

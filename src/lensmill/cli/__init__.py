@@ -7,7 +7,7 @@ from importlib import import_module
 
 from lensmill.cli.app import app
 
-COMMANDS = ("demo", "run", "simulate", "train", "evaluate", "limits", "report")
+COMMANDS = ("demo", "run", "simulate", "train", "evaluate", "limits", "report", "board")
 """In the order of the help; each is a file of this folder."""
 
 for command in COMMANDS:

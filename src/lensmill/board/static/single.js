@@ -1,0 +1,108 @@
+// One candidate: its five images, its curves over them, and what is known about it.
+import { NAMES, angle, element, interval, value } from "./format.js";
+import { imageAddress, state } from "./state.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const BARS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60]; // arcsec
+const KNOWN_TO_THE_BLIND = ["id", "source", "ra", "dec", "pixel_scale", "my_grade", "my_note"];
+const OF_LENS = ["theta_E", "q"];
+const parts = (name) => document.getElementById(name);
+
+export function makePanels(panels, choose) {
+  parts("panels").replaceChildren(...panels.map((panel, number) => {
+    const figure = element("figure");
+    const image = element("img");
+    image.alt = `${NAMES[panel] ?? panel} image`;
+    image.addEventListener("error", () => figure.classList.add("none"));
+    image.addEventListener("load", () => figure.classList.remove("none"));
+    const caption = element("figcaption");
+    const button = element("button", NAMES[panel] ?? panel);
+    button.type = "button";
+    button.append(element("kbd", String(number + 1)));
+    button.addEventListener("click", () => choose(panel));
+    caption.append(button);
+    figure.dataset.panel = panel;
+    figure.append(image, document.createElementNS(SVG, "svg"), caption);
+    return figure;
+  }));
+}
+
+export function showSingle(object, found, columns) {
+  parts("name").textContent = object.id;
+  const place = found.place === null ? "not among those filtered" : `${found.place + 1} of ${found.total}`;
+  parts("place").textContent = place;
+  showGrade(object);
+  showValues(object, columns);
+  showPanels(object, found);
+}
+
+export function showGrade(object) {
+  for (const button of parts("buttons").children) {
+    button.setAttribute("aria-pressed", button.value === (object.my_grade ?? ""));
+  }
+  const note = parts("note");
+  if (document.activeElement !== note) note.value = object.my_note ?? "";
+  note.dataset.key = object.key;
+}
+
+export function showPanels(object, found) {
+  for (const figure of parts("panels").children) {
+    const { panel } = figure.dataset;
+    const image = figure.querySelector("img");
+    const wanted = imageAddress(object.key, panel);
+    if (image.getAttribute("src") !== wanted) image.src = wanted;
+    figure.classList.toggle("large", panel === state.panel);
+    draw(figure.querySelector("svg"), found, object.pixel_scale, panel === state.panel);
+  }
+}
+
+// The curves and a scale bar, in arcsec about the stamp's centre, y up.
+function draw(svg, { shape, curves }, scale, large) {
+  svg.replaceChildren();
+  if (!shape || !scale) return;
+  const [height, width] = shape.map((pixels) => pixels * scale);
+  svg.setAttribute("viewBox", `${-width / 2} ${-height / 2} ${width} ${height}`);
+  if (curves && state.curves === "1" && !state.blind) {
+    add(svg, "path", { class: "band", d: path(curves.outer) + path(curves.inner) });
+    add(svg, "path", { class: "median", d: path(curves.median) });
+  }
+  if (large) scaleBar(svg, width, height);
+}
+
+const path = (points) => `M${points.map(([x, y]) => `${x} ${-y}`).join("L")}Z`;
+
+function scaleBar(svg, width, height) {
+  const length = BARS.findLast((bar) => bar < width / 3) ?? BARS[0];
+  const x = -0.46 * width, y = 0.46 * height;
+  add(svg, "path", { class: "bar", d: `M${x} ${y}h${length}` });
+  const words = add(svg, "text", { x, y: y - 0.015 * height, "font-size": 0.035 * height });
+  words.textContent = `${length}″`;
+}
+
+function add(svg, name, attributes) {
+  const node = document.createElementNS(SVG, name);
+  for (const [key, given] of Object.entries(attributes)) node.setAttribute(key, given);
+  svg.append(node);
+  return node;
+}
+
+function showValues(object, columns) {
+  const skipped = /_(16|84)$|^position_angle|^picture$|^id$|^my_/;
+  const rows = columns.filter(({ name }) => !skipped.test(name) && (!state.blind || KNOWN_TO_THE_BLIND.includes(name)));
+  const lines = rows.map((column) => line(column, shown(object, column.name)));
+  const place = rows.findIndex(({ name }) => name === "q");
+  if (place >= 0) lines.splice(place + 1, 0, line({ name: "position_angle_deg", unit: "", meaning: "major axis, from +y (COOLEST)" }, angle(object)));
+  parts("values").replaceChildren(...lines);
+}
+
+const shown = (object, name) => OF_LENS.includes(name) ? interval(object, name) || "–" : value(name, object[name]);
+
+function line({ name, unit, meaning, type }, words) {
+  const row = element("tr");
+  const title = element("th", NAMES[name] ?? name);
+  title.scope = "row";
+  title.title = meaning;
+  if (unit) title.append(element("small", ` ${unit === "arcsec" ? "″" : unit}`));
+  row.append(title, element("td", words, type === "text" ? "text" : ""));
+  return row;
+}
