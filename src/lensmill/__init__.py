@@ -1,8 +1,8 @@
 """lensmill: from survey images to strong-lens models.
 
 The verbs, each the same here and on the command line: `simulate`, `train`, `evaluate`,
-`limits`, `run`, `report`, `demo`; and `open_board`. They are imported when first used, so `import lensmill` stays
-light.
+`limits`, `run`, `report`, `demo`; and `open_board`, which is `lensmill board`. They are imported
+when first used, so `import lensmill` stays light.
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
 """Agreement: what several graders say together, and how well they agree with themselves."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -108,7 +108,8 @@ def agreement(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, Any
     if not pairs:
         return {"objects": 0, "same": None, "kappa": None}
     apart = sum(abs(a - b) for a, b in pairs)
-    by_chance = sum(abs(a - b) for a, _ in pairs for _, b in pairs) / len(pairs)
+    ones, others = (Counter(scores) for scores in zip(*pairs, strict=True))
+    by_chance = sum(abs(a - b) * ones[a] * others[b] for a in ones for b in others) / len(pairs)
     return {
         "objects": len(pairs),
         "same": sum(a == b for a, b in pairs) / len(pairs),

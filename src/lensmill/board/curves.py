@@ -37,8 +37,9 @@ def critical_curves(row: Mapping[str, Any]) -> dict[str, list[list[float]]] | No
     About the stamp's centre, x to the right and y up. The catalogue keeps widths of the posterior
     alone, so ln θ_E, e1 and e2 are drawn as independent. None where the lens is not modelled.
     """
-    values = [row.get(name) for name in NEEDED]
-    if not all(isinstance(value, float) and np.isfinite(value) for value in values):
+    known = (row.get(name) for name in NEEDED)
+    values = [np.nan if value is None else float(value) for value in known]
+    if not np.isfinite(values).all():
         return None
     angle = np.linspace(0, 2 * np.pi, DIRECTIONS, endpoint=False)
     radii = radius(*_samples(*values), angle)

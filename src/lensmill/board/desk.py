@@ -119,7 +119,7 @@ class Desk:
         return {"total": total, "place": next((p for p in turns if places[p] not in done), None)}
 
     def mark(self, mark: Mark) -> Json:
-        """Keep what a grader says. ValueError where it is none, `UnknownObjectError` as `single`."""
+        """Keep what a grader says. ValueError where it is nonsense, errors as `single`."""
         self.candidates.row_of(mark.key)
         return {"revision": self.grades.add(mark)}
 

@@ -91,7 +91,9 @@ class Grades:
     def count(self, grader: str) -> int:
         """Objects, without those that came again, that have a grade of `grader`."""
         last = "SELECT max(revision) FROM marks WHERE grader = ? AND round = 1 AND field = 'grade'"
-        query = f"SELECT count(*) FROM marks WHERE value != '' AND revision IN ({last} GROUP BY key)"
+        query = (
+            f"SELECT count(*) FROM marks WHERE value != '' AND revision IN ({last} GROUP BY key)"
+        )
         with self._open() as connection:
             (count,) = connection.execute(query, (grader,)).fetchone()
         return int(count)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
 from jaxtyping import Float
 from PIL import Image
 
@@ -90,7 +91,7 @@ def shape(products: Products, row: Row) -> tuple[int, int] | None:
     """Pixels (y, x) of a candidate's stamp."""
     try:
         if path := products.images(row):
-            header = _headers(path)
+            header = fits.getheader(path, "DENOISED")
             return int(header["NAXIS2"]), int(header["NAXIS1"])
         if path := products.picture(row):
             with Image.open(path) as image:
@@ -99,12 +100,6 @@ def shape(products: Products, row: Row) -> tuple[int, int] | None:
     except BROKEN:
         pass
     return None
-
-
-def _headers(path: Path) -> Any:
-    from astropy.io import fits
-
-    return fits.getheader(path, "DENOISED")
 
 
 def _from_images(products: Products, row: Row, name: str, look: Look) -> Image.Image | None:
@@ -122,8 +117,6 @@ def _from_images(products: Products, row: Row, name: str, look: Look) -> Image.I
 
 
 def _read(path: Path) -> tuple[Images, list[str]]:
-    from astropy.io import fits
-
     with fits.open(path, memmap=False) as hdus:
         bands = str(hdus["DENOISED"].header["BANDS"]).split(",")
         images = {hdu.name.lower(): hdu.data.astype(np.float64) for hdu in hdus[1:]}

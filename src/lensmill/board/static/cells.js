@@ -1,5 +1,5 @@
 // The two kinds of cells: a tile of the mosaic and a line of the table.
-import { angle, element, interval, value } from "./format.js";
+import { angle, element, interval, named, probability, value } from "./format.js";
 import { imageAddress, state } from "./state.js";
 
 const TILE = { s: 132, m: 200, l: 300 };
@@ -8,27 +8,25 @@ const LINE = 46;
 
 // Columns of the table: title, unit, what is shown, column to sort by, hidden from the blind.
 export const COLUMNS = [
-  { title: "", unit: "", kind: "thumb" },
-  { title: "grade", unit: "", kind: "badge", sort: "my_grade" },
-  { title: "object", unit: "", kind: "text", sort: "id", show: (o) => o.id ?? "" },
-  { title: "p lens", sort: "p_lens", secret: true, show: (o) => value("p_lens", o.p_lens) },
-  { title: "θ_E", unit: "″", sort: "theta_E", secret: true, show: (o) => interval(o, "theta_E") },
+  { kind: "thumb" },
+  { title: "grade", kind: "badge", sort: "my_grade" },
+  { title: "object", kind: "text", sort: "id", show: (o) => o.id ?? "" },
+  { title: "p_lens", sort: "p_lens", secret: true, show: (o) => value("p_lens", o.p_lens) },
+  { title: "θ_E", unit: "arcsec", sort: "theta_E", secret: true, show: (o) => interval(o, "theta_E") },
   { title: "q", sort: "q", secret: true, show: (o) => interval(o, "q") },
-  { title: "φ", unit: "deg", sort: "position_angle_deg", secret: true, show: angleOf },
+  { title: "φ", unit: "deg", sort: "position_angle_deg", secret: true, show: angle },
   { title: "source S/N", sort: "source_snr", secret: true, show: (o) => value("source_snr", o.source_snr) },
   { title: "RA", unit: "deg", sort: "ra", show: (o) => value("ra", o.ra) },
   { title: "Dec", unit: "deg", sort: "dec", show: (o) => value("dec", o.dec) },
   { title: "all graders", sort: "grade_mean", secret: true, show: together },
-  { title: "flags, reason", unit: "", kind: "text", sort: "flags", show: (o) => o.reason || o.flags || "" },
+  { title: "flags, reason", kind: "text", sort: "flags", show: (o) => o.reason || o.flags || "" },
 ];
-
-function angleOf(object) {
-  return angle(object).replaceAll("°", "");
-}
 
 function together(object) {
   return object.graders ? `${object.grade} (${object.graders})` : "";
 }
+
+const figure = (letter, given, show) => (typeof given === "number" ? `${letter} ${show(given)}` : "");
 
 function thumbnail(node, object) {
   const image = node.querySelector("img");
@@ -76,8 +74,9 @@ export const tiles = (list) => ({
     badge(node.querySelector(".badge"), object);
     name.textContent = object?.id ?? "…";
     name.title = object?.id ?? "";
-    left.textContent = !object || state.blind ? "" : object.reason ? object.flags : value("p_lens", object.p_lens);
-    right.textContent = object && !state.blind && typeof object.theta_E === "number" ? `${object.theta_E.toFixed(2)}″` : "";
+    const told = object && !state.blind ? object : {};
+    left.textContent = told.reason ? told.flags : figure("p", told.p_lens, (p) => probability(p));
+    right.textContent = figure("θ", told.theta_E, (theta) => `${theta.toFixed(2)}″`);
   },
   settle,
 });
@@ -111,7 +110,7 @@ export function head(node, sortBy) {
   node.replaceChildren(...COLUMNS.map(({ title, unit, kind = "figure", sort }) => {
     const cell = element("span", "", kind);
     if (!sort) return cell;
-    const button = element("button", title);
+    const button = named(element("button"), title);
     button.type = "button";
     if (unit) button.append(element("small", ` ${unit}`));
     const sorted = state.sort.replace(/^-/, "") === sort;

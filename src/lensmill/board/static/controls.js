@@ -1,5 +1,5 @@
 // The form above the list: it shows the state, and changes it.
-import { element, NAMES } from "./format.js";
+import { element, spaced } from "./format.js";
 import { state, write } from "./state.js";
 
 const form = document.getElementById("controls");
@@ -7,7 +7,7 @@ const LOOK = ["panel", "band", "stretch", "brightness", "size", "blind"];
 
 export function fillControls({ columns, panels, bands, stretches, graders }) {
   options(form.elements.sort, [...columns.map(({ name }) => name), "key"], { key: "random" });
-  options(form.elements.panel, panels, NAMES);
+  options(form.elements.panel, panels, Object.fromEntries(panels.map((panel) => [panel, spaced(panel)])));
   options(form.elements.band, bands);
   options(form.elements.stretch, stretches);
   const names = graders.map((name) => Object.assign(element("option"), { value: name }));

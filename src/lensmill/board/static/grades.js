@@ -21,6 +21,7 @@ async function show() {
   const of = ({ grader, graded, A, B, C, X, repeats }) =>
     [grader, graded, A, B, C, X, repeats.objects, percent(repeats.same), kappa(repeats.kappa)];
   table(part("graders"), ["grader", "graded", "A", "B", "C", "X", "seen twice", "same", "κ"], graders.map(of));
+  part("two").hidden = !pairs.length;
   const both = ({ graders: names, objects, same, kappa: k }) =>
     [names.join(" and "), objects, percent(same), kappa(k)];
   table(part("pairs"), ["graders", "both graded", "same", "κ"], pairs.map(both));

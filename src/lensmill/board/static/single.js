@@ -1,28 +1,29 @@
 // One candidate: its five images, its curves over them, and what is known about it.
-import { NAMES, angle, element, interval, value } from "./format.js";
+import { element, interval, named, spaced, value } from "./format.js";
 import { imageAddress, state } from "./state.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const BARS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60]; // arcsec
 const KNOWN_TO_THE_BLIND = ["id", "source", "ra", "dec", "pixel_scale", "my_grade", "my_note"];
-const OF_LENS = ["theta_E", "q"];
+const SKIPPED = /_(16|84|error|error_deg)$|^(picture|id|my_grade|my_note)$/;
+const ERRORS = { position_angle_deg: "position_angle_error_deg" };
 const parts = (name) => document.getElementById(name);
 
 export function makePanels(panels, choose) {
   parts("panels").replaceChildren(...panels.map((panel, number) => {
     const figure = element("figure");
     const image = element("img");
-    image.alt = `${NAMES[panel] ?? panel} image`;
+    image.alt = `${spaced(panel)} image`;
     image.addEventListener("error", () => figure.classList.add("none"));
     image.addEventListener("load", () => figure.classList.remove("none"));
     const caption = element("figcaption");
-    const button = element("button", NAMES[panel] ?? panel);
+    const button = element("button", spaced(panel));
     button.type = "button";
     button.append(element("kbd", String(number + 1)));
     button.addEventListener("click", () => choose(panel));
     caption.append(button);
     figure.dataset.panel = panel;
-    figure.append(image, document.createElementNS(SVG, "svg"), caption);
+    figure.append(caption, image, document.createElementNS(SVG, "svg"));
     return figure;
   }));
 }
@@ -31,6 +32,7 @@ export function showSingle(object, found, columns) {
   parts("name").textContent = object.id;
   const place = found.place === null ? "not among those filtered" : `${found.place + 1} of ${found.total}`;
   parts("place").textContent = place;
+  parts("curves").checked = state.curves === "1";
   showGrade(object);
   showValues(object, columns);
   showPanels(object, found);
@@ -46,6 +48,8 @@ export function showGrade(object) {
 }
 
 export function showPanels(object, found) {
+  const [height, width] = found.shape ?? [1, 1];
+  parts("panels").style.setProperty("--aspect", width / height);
   for (const figure of parts("panels").children) {
     const { panel } = figure.dataset;
     const image = figure.querySelector("img");
@@ -64,6 +68,7 @@ function draw(svg, { shape, curves }, scale, large) {
   svg.setAttribute("viewBox", `${-width / 2} ${-height / 2} ${width} ${height}`);
   if (curves && state.curves === "1" && !state.blind) {
     add(svg, "path", { class: "band", d: path(curves.outer) + path(curves.inner) });
+    add(svg, "path", { class: "halo", d: path(curves.median) });
     add(svg, "path", { class: "median", d: path(curves.median) });
   }
   if (large) scaleBar(svg, width, height);
@@ -87,22 +92,22 @@ function add(svg, name, attributes) {
 }
 
 function showValues(object, columns) {
-  const skipped = /_(16|84)$|^position_angle|^picture$|^id$|^my_/;
-  const rows = columns.filter(({ name }) => !skipped.test(name) && (!state.blind || KNOWN_TO_THE_BLIND.includes(name)));
-  const lines = rows.map((column) => line(column, shown(object, column.name)));
-  const place = rows.findIndex(({ name }) => name === "q");
-  if (place >= 0) lines.splice(place + 1, 0, line({ name: "position_angle_deg", unit: "", meaning: "major axis, from +y (COOLEST)" }, angle(object)));
-  parts("values").replaceChildren(...lines);
+  const told = ({ name }) => !SKIPPED.test(name) && (!state.blind || KNOWN_TO_THE_BLIND.includes(name));
+  parts("values").replaceChildren(...columns.filter(told).map((column) => line(column, object)));
 }
 
-const shown = (object, name) => OF_LENS.includes(name) ? interval(object, name) || "–" : value(name, object[name]);
-
-function line({ name, unit, meaning, type }, words) {
+function line({ name, unit, meaning }, object) {
   const row = element("tr");
-  const title = element("th", NAMES[name] ?? name);
+  const title = named(element("th"), name);
   title.scope = "row";
   title.title = meaning;
-  if (unit) title.append(element("small", ` ${unit === "arcsec" ? "″" : unit}`));
-  row.append(title, element("td", words, type === "text" ? "text" : ""));
+  if (unit) title.append(element("small", ` ${unit}`));
+  row.append(title, element("td", withError(object, name)));
   return row;
+}
+
+function withError(object, name) {
+  const error = object[ERRORS[name] ?? `${name}_error`];
+  const words = interval(object, name) || value(name, object[name]);
+  return typeof error === "number" ? `${words} ± ${value(name, error)}` : words;
 }
