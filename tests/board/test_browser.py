@@ -98,9 +98,8 @@ EXPECTED = {f"object {number:03d}": grade.upper() for number, grade in enumerate
 
 
 def all_saved(page, count):
-    page.wait_for_function(
-        f"document.getElementById('count').textContent.includes('{count} graded')"
-    )
+    page.wait_for_selector(f"#count:text('{count} graded')")
+    page.wait_for_selector("#unsaved", state="hidden")
 
 
 def test_ten_grades_by_keyboard_outlive_a_reload_and_a_killed_server(page, server, run):
@@ -114,7 +113,6 @@ def test_ten_grades_by_keyboard_outlive_a_reload_and_a_killed_server(page, serve
     assert badges(page) == EXPECTED
     restarted = Server(run, server.port)
     try:
-        page.wait_for_selector("#unsaved", state="hidden")
         all_saved(page, 10)
         page.reload()
         page.wait_for_selector(".tile .badge:text('X')")
@@ -159,7 +157,8 @@ def test_one_candidate_by_keyboard_alone(page):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.wait_for_selector("figure.large svg .median")
-    page.wait_for_function("document.querySelector('figure.large img').naturalWidth === 37")
+    page.locator("figure.large img").evaluate("image => image.decode()")
+    assert page.locator("figure.large img").evaluate("image => image.naturalWidth") == 37
     page.keyboard.press("3")
     page.wait_for_selector("figure.large[data-panel=source]")
     page.keyboard.press("o")

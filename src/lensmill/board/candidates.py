@@ -42,20 +42,22 @@ class Candidates:
     def refresh(self) -> None:
         """Append the parts that came since; a part is written aside and renamed, so it is whole."""
         with self._lock:
-            for path in [path for path in self._parts() if path.name not in self._seen]:
-                self._append(_flat(pq.read_table(path), path, bands(self.run)))
-                self._seen.add(path.name)
+            new = [path for path in self._parts() if path.name not in self._seen]
+            if new:
+                names = bands(self.run)
+                self._append([_flat(pq.read_table(path), path, names) for path in new])
+                self._seen.update(path.name for path in new)
 
     def _parts(self) -> list[Path]:
         parts = sorted((self.run / "parts").glob("part-*.parquet"))
         whole = self.run / "catalogue.parquet"
         return parts if parts or not whole.is_file() else [whole]
 
-    def _append(self, part: pa.Table) -> None:
-        start = len(self.rows)
-        table = pa.concat_tables([self.table, part], promote_options="permissive")
-        added = enumerate(part[KEY].to_pylist(), start)
-        self.table = table
+    def _append(self, parts: list[pa.Table]) -> None:
+        start = self.table.num_rows
+        table = pa.concat_tables([self.table, *parts], promote_options="permissive")
+        added = enumerate(table[KEY].slice(start).to_pylist(), start)
+        self.table = table.combine_chunks()  # rows are taken from it one by one
         self.rows = {**self.rows, **{key: row for row, key in added}}
 
     def row_of(self, key: str) -> int:

@@ -73,6 +73,7 @@ async function show() {
 }
 
 async function showOne() {
+  one = undefined; // what is not shown yet cannot be graded
   try {
     const asked = state.key;
     const found = await list.single(asked, state.n);
@@ -103,7 +104,6 @@ function relook() {
   if (state.key && one) {
     showSingle(one.object, one, now.columns);
   } else {
-    grid.reset(list.total);
     grid.move(grid.cursor);
   }
   links();
