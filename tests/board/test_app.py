@@ -9,6 +9,7 @@ from board_runs import HOSTILE
 
 from conftest import HOME, TOKEN
 from lensmill.board.app import STATIC
+from lensmill.board.arrange import Query
 from lensmill.board.guard import keep_token
 
 SECRETS = ("/etc/passwd", "../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/run.json")
@@ -169,6 +170,16 @@ def test_a_mark_is_kept_and_seen(client):
     assert b"object 000" in client.get("/grades.csv").content
     assert client.get("/grades.parquet").content.startswith(b"PAR1")
     assert client.get("/grades.exe").status_code == 400
+
+
+def test_a_page_and_its_twin_mean_the_same_grader(client):
+    """The page leaves out of its address what is its default."""
+    state = (STATIC / "state.js").read_text(encoding="utf-8")
+    assert f'grader: "{Query.grader}"' in state
+    assert f'sort: "{Query.sort}"' in state
+    client.post(f"/objects/{first(client)['key']}/marks", json=mark(grader=Query.grader))
+    assert first(client)["my_grade"] == "A"
+    assert client.get("/state.json").json()["graded"] == 1
 
 
 def test_notes_may_say_anything(client):

@@ -3,15 +3,17 @@
 Needs Playwright (extra: browser) and a chromium on the path.
 """
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
-from board_runs import HOSTILE, write_images
+from board_runs import HOSTILE, row, write_images
+
+from lensmill.survey.catalogue import as_table, write_catalogue
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 playwright = pytest.importorskip("playwright.sync_api", reason="extra: browser")
@@ -40,7 +42,7 @@ class Server:
         self.port = int(self.home.rsplit(":", 1)[1])
 
     def kill(self) -> None:
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill()  # SIGKILL
         self.process.wait()
         self.process.stdout.close()
 
@@ -62,6 +64,39 @@ def chromium():
         browser = library.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+CROWD = 100_000
+
+
+@pytest.fixture
+def crowd(tmp_path):
+    """A server of a catalogue of very many."""
+    table = as_table([row(number) for number in range(50)]).take(np.arange(CROWD) % 50)
+    for name, values in (
+        ("id", [f"object {number:06d}" for number in range(CROWD)]),
+        ("p_lens", pa.array(1 - np.arange(CROWD) / CROWD, pa.float32())),
+    ):
+        table = table.set_column(table.column_names.index(name), name, [values])
+    (tmp_path / "crowd").mkdir()
+    write_catalogue(table, tmp_path / "crowd" / "catalogue.parquet")
+    server = Server(tmp_path / "crowd")
+    yield server
+    server.kill()
+
+
+def test_very_many_are_scrolled_through_with_few_cells(chromium, crowd):
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(PATIENCE)
+    page.goto(crowd.address)
+    page.wait_for_selector(".tile.cursor b:text('object 000000')")
+    page.wait_for_selector("#count:text('100,000 of 100,000')")
+    page.keyboard.press("End")
+    page.wait_for_selector(".tile.cursor b:text('object 099999')")
+    page.keyboard.press("a")
+    page.wait_for_selector(".tile.cursor .badge:text('A')")
+    assert page.locator("#space > *").count() < 150
+    page.close()
 
 
 @pytest.fixture

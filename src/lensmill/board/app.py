@@ -64,7 +64,9 @@ class _Pages:
         self.desk = desk
 
     def state(self, request: Request) -> Response:
-        return JSONResponse(self.desk.state(request.query_params.get("grader", "")), headers=FRESH)
+        return JSONResponse(
+            self.desk.state(request.query_params.get("grader", Query.grader)), headers=FRESH
+        )
 
     def objects(self, request: Request) -> Response:
         offset, limit = _number(request, "offset", 0), _number(request, "limit", 100)
@@ -130,7 +132,7 @@ def _query(request: Request) -> Query:
     return Query(
         where=asked.get("where", ""),
         sort=asked.get("sort", Query.sort),
-        grader=asked.get("grader", ""),
+        grader=asked.get("grader", Query.grader),
         repeats=_number(request, "repeats", 0),
         rows=_number(request, "rows", None),
         revision=_number(request, "revision", None),

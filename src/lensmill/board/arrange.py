@@ -21,7 +21,7 @@ class Query:
 
     where: str = ""
     sort: str = "-p_lens"  # a column; with "-" the largest first
-    grader: str = ""
+    grader: str = "me"  # as the page has it where its address has none
     repeats: int = 0  # percent of the objects that come again, for the grader's own consistency
     rows: int | None = None  # of the run, the first so many; and the grades up to a revision:
     revision: int | None = None  # a list stands still while one grades what is in it

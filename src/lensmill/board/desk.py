@@ -41,7 +41,7 @@ class Desk:
         self._graded = lru_cache(8)(self._graded_table)
         self._arranged = lru_cache(8)(self._arrange)
 
-    def state(self, grader: str = "") -> Json:
+    def state(self, grader: str = Query.grader) -> Json:
         """What there is now: columns, bands, graders, and how far the run and a grader are."""
         self.candidates.refresh()
         said = state(self.run)
