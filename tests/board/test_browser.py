@@ -165,7 +165,7 @@ def test_a_filter_an_order_and_a_place_outlive_a_reload(page):
     page.keyboard.press("/")
     page.keyboard.type("p_lens < 0.5 and id contains object")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".tile b:text('object 002')")
+    page.wait_for_selector("#count:text('39 of 47')")
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("t")
