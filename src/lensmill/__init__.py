@@ -2,9 +2,11 @@
 
 <<<<<<< HEAD
 <<<<<<< HEAD
+<<<<<<< HEAD
 The verbs, each the same here and on the command line: `simulate`, `train`, `search`, `calibrate`,
 `evaluate`, `limits`, `run`, `watch`, `export`, `check_domain`, `inject`, `operating_point`,
-`doctor`, `report`, `demo`. They are imported when first used, so `import lensmill` stays light.
+`doctor`, `report`, `demo`; and `open_board`, which is `lensmill board`. They are imported when first
+used, so `import lensmill` stays light.
 """
 
 __version__ = "0.1.0"
@@ -25,6 +27,7 @@ _VERBS = {
     "doctor": "lensmill.survey.doctor",
     "report": "lensmill.evaluation.report",
     "demo": "lensmill.survey.demo",
+    "open_board": "lensmill.board.serve",
 }
 __all__ = ["__version__", *_VERBS]
 

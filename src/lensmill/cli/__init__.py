@@ -11,6 +11,7 @@ COMMANDS = (
     "demo",
     "run",
     "watch",
+    "board",
     "export",
     "simulate",
     "train",

@@ -1,6 +1,7 @@
 """Pictures: images as an astronomer wants to see them, +y up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -26,19 +27,31 @@ WAVELENGTHS = "ugrizyYJHK"
 
 Stamp = Float[np.ndarray, "band y x"]
 Picture = UInt8[np.ndarray, "y x 3"]
+Stretch = Callable[[Any], Any]
+
+STRETCHES: dict[str, Stretch] = {
+    "asinh": lambda sigmas: np.arcsinh(sigmas / SOFTENING),
+    "sqrt": np.sqrt,
+    "linear": lambda sigmas: sigmas,
+}
+"""From sky sigmas, which are not negative, to brightness, up to a factor."""
 
 
-def colour(image: Stamp, bands: Sequence[str], scale: float | None = None) -> Picture:
-    """Colour picture of an image in sky sigmas: an asinh stretch of the brightest channel, which
+def colour(
+    image: Stamp, bands: Sequence[str], scale: float | None = None, stretch: str = "asinh"
+) -> Picture:
+    """Colour picture of an image in sky sigmas: a stretch of the brightest channel, which
     keeps the hue at every brightness (after Lupton et al. 2004, who stretch the mean).
 
     The bluest band is blue, the reddest red, the middle one green; one band is grey. `scale`: sky
-    sigmas that come out fully bright; `white_level` of the image by default.
+    sigmas that come out fully bright; `white_level` of the image by default. `stretch`: one of
+    `STRETCHES`.
     """
+    curve = STRETCHES[stretch]
     scale = white_level(image) if scale is None else scale
     rgb = np.maximum(_rgb(_finite(image), bands), 0)
     brightest = rgb.max(0)
-    stretched = np.arcsinh(brightest / SOFTENING) / np.arcsinh(scale / SOFTENING)
+    stretched = curve(brightest) / curve(scale)
     return _picture(rgb * (np.minimum(stretched, 1) / np.maximum(brightest, 1e-9)))
 
 
@@ -46,6 +59,11 @@ def white_level(image: Stamp) -> float:
     """The scale, in sky sigmas, at which the brightest 0.1 % of an image are fully bright."""
     brightest = float(np.quantile(_finite(image).max(0), 0.999))
     return max(brightest, SMALLEST_SCALE)
+
+
+def local_residual(noisy: Stamp, clean: Stamp) -> Stamp:
+    """noisy − clean in units of the local noise, of images in sky sigmas."""
+    return (noisy - clean) / np.sqrt(1 + np.maximum(clean, 0) / KNEE)
 
 
 def residual_panel(residual: Stamp) -> Picture:
@@ -76,7 +94,7 @@ def strip(
         colour(clean, bands, scale),
         colour(source, bands),
         colour(clean - source, bands, scale),
-        residual_panel((noisy - clean) / np.sqrt(1 + np.maximum(clean, 0) / KNEE)),
+        residual_panel(local_residual(noisy, clean)),
     ]
     return _row([_enlarged(panel) for panel in panels])
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.PngImagePlugin import PngInfo
 
 from lensmill.evaluation.pictures import strip
 from lensmill.quantities import CLEAN, NOISY, SKY_SIGMA, SOURCE, Batch
@@ -28,15 +29,17 @@ def write_picture(path: Path, predicted: Batch, row: int, bands: tuple[str, ...]
     noisy, clean, source = (_image(predicted, q.name, row) for q in (NOISY, CLEAN, SOURCE))
     sigma = predicted[SKY_SIGMA.name][row].cpu().numpy()
     path.parent.mkdir(parents=True, exist_ok=True)
-    strip(noisy, clean, source, sigma, bands).save(path)
+    shape = PngInfo()
+    shape.add_text("shape", "{} {}".format(*noisy.shape[1:]))  # (y, x) pixels of the stamp
+    strip(noisy, clean, source, sigma, bands).save(path, pnginfo=shape)
 
 
 def write_images(path: Path, stamp: Stamp, predicted: Batch, row: int) -> None:
-    """DENOISED, SOURCE and LENS_LIGHT as (band, y, x) extensions with the input's WCS."""
+    """INPUT, DENOISED, SOURCE and LENS_LIGHT as (band, y, x) extensions with the input's WCS."""
     from astropy.io import fits
 
-    clean, source = (_image(predicted, q.name, row) for q in (CLEAN, SOURCE))
-    products = {"DENOISED": clean, "SOURCE": source, "LENS_LIGHT": clean - source}
+    noisy, clean, source = (_image(predicted, q.name, row) for q in (NOISY, CLEAN, SOURCE))
+    products = {"INPUT": noisy, "DENOISED": clean, "SOURCE": source, "LENS_LIGHT": clean - source}
     hdus = [fits.PrimaryHDU()]
     for name, data in products.items():
         header = stamp.wcs_header.copy() if stamp.wcs_header is not None else fits.Header()
