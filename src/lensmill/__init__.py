@@ -1,12 +1,9 @@
 """lensmill: from survey images to strong-lens models.
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-<<<<<<< HEAD
 The verbs, each the same here and on the command line: `simulate`, `train`, `search`, `calibrate`,
 `evaluate`, `limits`, `run`, `watch`, `export`, `check_domain`, `inject`, `operating_point`,
-`doctor`, `report`, `demo`; and `open_board`, which is `lensmill board`. They are imported when first
-used, so `import lensmill` stays light.
+`doctor`, `report`, `demo`; and `open_board`, which is `lensmill board`. They are imported when
+first used, so `import lensmill` stays light.
 """
 
 __version__ = "0.1.0"
