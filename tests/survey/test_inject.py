@@ -11,7 +11,7 @@ from PIL import Image
 from lensmill.evaluation.operating import operating_point
 from lensmill.survey.inject import Trials, inject, picture, summarise
 from lensmill.survey.injection import Sources
-from lensmill.survey.run import run
+from lensmill.survey.run import Options, run
 from lensmill.survey.stamps import Reading
 
 PHOTOMETRY = {"zero_point": (27.0,), "gain": (10.0, 20.0, 30.0)}
@@ -44,7 +44,7 @@ def test_rows_and_files(done, stamps, weights):
 
 def test_the_untouched_are_as_a_run_finds_them(done, stamps, weights, tmp_path):
     out, _ = done
-    run(stamps, tmp_path / "run", weights=weights)
+    run(stamps, tmp_path / "run", weights=weights, options=Options(precision="32-true"))
     catalogue = pq.read_table(tmp_path / "run/catalogue.parquet").to_pylist()
     expected = {row["id"]: row["p_lens"] for row in catalogue}
     for row in pq.read_table(out / "inject.parquet").to_pylist():

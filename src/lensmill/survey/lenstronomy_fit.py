@@ -21,10 +21,11 @@ import numpy as np
 from astropy.io import fits
 from lenstronomy.ImSim.MultiBand.single_band_multi_model import SingleBandMultiModel
 from lenstronomy.Sampling.parameters import Param
+from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 from scipy.optimize import least_squares, nnls
 
-Array = np.ndarray[Any, Any]
+Array = NDArray[Any]
 Start = dict[str, Any]
 Kwargs = dict[str, Any]
 
