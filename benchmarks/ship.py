@@ -52,8 +52,9 @@ def main() -> None:
     to.mkdir(exist_ok=True)
     for name in ORDER:
         ship(given.run, name, to)
-    for path in given.run.glob("familiar.*"):  # of `lensmill calibrate RUN`
-        shutil.copy(path, to / path.name)
+    if to == FOLDER:  # of the others there is no room; `lensmill calibrate` makes it anew
+        for path in given.run.glob("familiar.*"):
+            shutil.copy(path, to / path.name)
     if given.evaluation is not None:
         shutil.copy(given.evaluation / "evaluation.json", to / "evaluation.json")
     total = sum(path.stat().st_size for path in FOLDER.rglob("*.safetensors")) / 1e6
