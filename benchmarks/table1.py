@@ -1,11 +1,13 @@
 """Table 1 of Madireddy et al. 2019: every row, measured on held-out systems of a recipe.
 
     python benchmarks/table1.py WEIGHTS RECIPE [COUNT] [--out FOLDER] [--limits LIMITS.parquet]
+        [--train COUNT]
 
 Evaluates the weights on COUNT systems (12000) of the test split and a quarter as many of the
 training split (for Figure 3), makes the report with the figures in FOLDER (table1), and writes
-benchmarks/results/table1.json. Limits are those of the same systems, as the limits verb writes
-them; without them there is no sigma_over_limit_theta_e. On a GPU, if torch sees one.
+benchmarks/results/table1.json. What FOLDER holds already is not evaluated again. Limits are those
+of the same systems, as the limits verb writes them; without them there is no
+sigma_over_limit_theta_e. On a GPU, if torch sees one.
 """
 
 import argparse
@@ -80,12 +82,14 @@ def main() -> None:
     parser.add_argument("count", type=int, nargs="?", default=FULL)
     parser.add_argument("--out", type=Path, default=Path("table1"))
     parser.add_argument("--limits", type=Path)
+    parser.add_argument("--train", type=int, help="systems of the training split; 0: none")
     given = parser.parse_args()
     evaluation = benchmark(
         given.weights,
         read_recipe(given.recipe),
         given.out,
         count=given.count,
+        train=given.train,
         limits=given.limits,
         device="cuda" if torch.cuda.is_available() else "cpu",
     )

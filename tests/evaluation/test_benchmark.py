@@ -43,6 +43,17 @@ def test_both_splits_the_page_and_the_table(recipe, weights, tmp_path):
     assert "(d) accuracy, chained" in table_one_of(tmp_path)
 
 
+def test_what_is_done_is_not_done_again(recipe, weights, tmp_path):
+    benchmark(weights, recipe, tmp_path, count=4, train=0)
+    assert not (tmp_path / TRAIN).exists()
+    before = (tmp_path / "evaluation.parquet").stat().st_mtime_ns
+    benchmark(weights, recipe, tmp_path, count=4, train=2)
+    assert (tmp_path / "evaluation.parquet").stat().st_mtime_ns == before
+    assert (tmp_path / TRAIN / "evaluation.json").is_file()
+    benchmark(weights, recipe, tmp_path, count=5, train=0)
+    assert (tmp_path / "evaluation.parquet").stat().st_mtime_ns != before
+
+
 def test_limits_are_taken_along(recipe, weights, tmp_path):
     (tmp_path / "mine.parquet").write_bytes(b"no table")
     with pytest.raises(ValueError, match="not Parquet"):

@@ -3,10 +3,12 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lensmill.evaluation.evaluate import evaluate
-from lensmill.evaluation.files import LIMITS, TRAIN, Evaluation
+from lensmill.evaluation.files import EVALUATION, LIMITS, TRAIN, Evaluation
 from lensmill.evaluation.report import report as write_report
+from lensmill.provenance import digest, file_digest
 from lensmill.training.recipe import Recipe
 
 Report = Callable[[float, str], None]
@@ -20,17 +22,19 @@ def benchmark(
     out: Path,
     *,
     count: int = FULL,
+    train: int | None = None,
     limits: Path | None = None,
     device: str = "cpu",
     report: Report = lambda share, line: None,
 ) -> Evaluation:
-    """Evaluate on `count` systems of the test split, and a quarter as many of the training split
-    (for Figure 3), and write the page with the paper's Table 1 and figures into `out`.
+    """Evaluate on `count` systems of the test split and `train` of the training split (for
+    Figure 3; None: a quarter as many), and write the page with the paper's Table 1 and figures
+    into `out`. What was evaluated there already, of the same weights, is not evaluated again.
 
     limits: a table that the verb `limits` wrote for the same systems; the columns "limit" and
     "ours − limit" come from it.
     """
-    few = max(1, count // 4)
+    few = max(1, count // 4) if train is None else train
     share = count / (count + few)
 
     def second(done: float, line: str) -> None:
@@ -39,10 +43,26 @@ def benchmark(
     def first(done: float, line: str) -> None:
         report(share * done, line)
 
-    evaluate(weights, recipe, out, count=count, baseline=0, device=device, report=first)
-    train, same = out / TRAIN, {"baseline": 0, "split": "train", "device": device}
-    evaluate(weights, recipe, train, count=few, report=second, **same)  # type: ignore[arg-type]
+    same: dict[str, Any] = {"baseline": 0, "device": device}
+    if not _done(out, weights, recipe, count):
+        evaluate(weights, recipe, out, count=count, report=first, **same)
+    if few and not _done(out / TRAIN, weights, recipe, few):
+        evaluate(weights, recipe, out / TRAIN, count=few, report=second, split="train", **same)
     if limits and limits != out / LIMITS:
         shutil.copy(limits, out / LIMITS)
     write_report(out)
     return Evaluation.read(out)
+
+
+def _done(out: Path, weights: Path, recipe: Recipe, count: int) -> bool:
+    """Does `out` hold the evaluation of these weights on as many systems of this recipe?"""
+    if not (out / EVALUATION).is_file():
+        return False
+    made = Evaluation.read(out).summary["provenance"]
+    files = {name: weights / f"{name}.safetensors" for name in made["weights"]}
+    return (
+        made["settings"]["count"] == count
+        and made["recipe_digest"] == digest(recipe.model_dump_json().encode())
+        and all(path.is_file() for path in files.values())
+        and made["weights"] == {name: file_digest(path) for name, path in files.items()}
+    )
