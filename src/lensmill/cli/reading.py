@@ -1,7 +1,7 @@
 """How a folder is to be read: the options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,8 +23,9 @@ def chosen_reading(  # type: ignore[no-untyped-def]
     pixel_scale: float | None,
     psf_fwhm: str | None,
     hdus: str | None,
+    **tiles: Any,
 ):
-    """The `Reading` that the options say."""
+    """The `Reading` that the options say; tiles: its fields of positions in tiles, if any."""
     from lensmill.physics.surveys import preset
     from lensmill.survey.stamps import Reading
 
@@ -34,4 +35,5 @@ def chosen_reading(  # type: ignore[no-untyped-def]
         pixel_scale=pixel_scale,
         psf_fwhm=numbers(psf_fwhm, float),
         hdus=numbers(hdus, int),
+        **tiles,
     )

@@ -6,31 +6,29 @@ from typing import Annotated
 import typer
 
 from lensmill.cli.app import app
-from lensmill.cli.shared import (
-    DeviceOption,
-    chosen_device,
-    friendly,
-    names,
-    numbers,
-    pair,
-    progress,
-    tell,
+from lensmill.cli.reading import (
+    BandsOption,
+    FolderArgument,
+    HdusOption,
+    PixelScaleOption,
+    PsfFwhmOption,
+    SurveyOption,
+    TrustOption,
+    WeightsOption,
+    chosen_reading,
 )
+from lensmill.cli.shared import DeviceOption, chosen_device, friendly, numbers, pair, progress, tell
 
 
 @app.command()
 def run(
-    folder: Annotated[Path, typer.Argument(help="A folder of FITS, HDF5 or npy files.")],
+    folder: FolderArgument,
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("lensmill-run"),
-    bands: Annotated[str, typer.Option(help="Bands, blue to red.")] = "g,r,i",
-    survey: Annotated[str | None, typer.Option(help="Preset for what files do not say.")] = None,
-    pixel_scale: Annotated[
-        float | None, typer.Option(help="arcsec; goes before what files say.")
-    ] = None,
-    psf_fwhm: Annotated[
-        str | None, typer.Option(help="arcsec per band, goes before files.")
-    ] = None,
-    hdus: Annotated[str | None, typer.Option(help="HDU number of each band, e.g. 1,3,5.")] = None,
+    bands: BandsOption = "g,r,i",
+    survey: SurveyOption = None,
+    pixel_scale: PixelScaleOption = None,
+    psf_fwhm: PsfFwhmOption = None,
+    hdus: HdusOption = None,
     positions: Annotated[
         Path | None, typer.Option(help="A table of positions to cut from tiles in the folder.")
     ] = None,
@@ -38,7 +36,7 @@ def run(
     mask_bits: Annotated[
         str | None, typer.Option(help="Bits of unusable pixels in masks, e.g. 0,3.")
     ] = None,
-    weights: Annotated[Path | None, typer.Option(help="A folder of weights.")] = None,
+    weights: WeightsOption = None,
     catalogue: Annotated[
         str, typer.Option(help="Catalogue's name; the suffix chooses the format.")
     ] = "catalogue.parquet",
@@ -55,24 +53,15 @@ def run(
     ] = "process",
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each core.")] = 0,
     scheduler: Annotated[str | None, typer.Option(help="A running Dask's, tcp://…")] = None,
-    trust: Annotated[bool, typer.Option(help="Let weights import your own parts.")] = False,
+    trust: TrustOption = False,
     dry_run: Annotated[bool, typer.Option(help="Only say how the folder is understood.")] = False,
 ) -> None:
     """Denoise, deblend, classify and model every object in a folder."""
     with friendly():
-        from lensmill.physics.surveys import preset
-        from lensmill.survey.stamps import Reading, describe
+        from lensmill.survey.stamps import describe
 
-        reading = Reading(
-            bands=names(bands),
-            survey=preset(survey) if survey else None,
-            pixel_scale=pixel_scale,
-            psf_fwhm=numbers(psf_fwhm, float),
-            hdus=numbers(hdus, int),
-            positions=positions,
-            cut=pair(cut),
-            mask_bits=numbers(mask_bits, int),
-        )
+        tiles = {"positions": positions, "cut": pair(cut), "mask_bits": numbers(mask_bits, int)}
+        reading = chosen_reading(bands, survey, pixel_scale, psf_fwhm, hdus, **tiles)
         if dry_run:
             typer.echo("\n\n".join(str(layout) for layout in describe(folder, reading)))
             return
