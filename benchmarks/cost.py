@@ -6,11 +6,11 @@ COMPACT: a folder of weights, or a recipe (compact), whose networks are then unt
 learn changes no cost. The paper's networks are those of recipes/paper.toml. Each chain runs from
 what it reads of the observed image to the posterior with everything that its stages do; the
 paper's is given its eight-bit picture ready-made. Chains and ways to run them take turns, each
-ROUNDS times, and the fastest round counts; the compact chain on all IMAGES at once, the paper's on
-the first SLOW of them. The ratio is that of each chain's fastest way. FLOPs: two for a
-multiplication with an addition in convolutions and matrix products, 5/2 N log2 N for the Fourier
-transform of N pixels; what is done to single pixels is in the measured times alone. Writes
-benchmarks/results/cost.json.
+ROUNDS times, and the fastest round counts; the compact chain on IMAGES, in batches of the size
+that `lensmill run` chooses, the paper's on the first SLOW of them. The ratio is that of each
+chain's fastest way. FLOPs: two for a multiplication with an addition in convolutions and matrix
+products, 5/2 N log2 N for the Fourier transform of N pixels; what is done to single pixels is in
+the measured times alone. Writes benchmarks/results/cost.json.
 """
 
 import argparse
@@ -28,10 +28,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lensmill.evaluation.modules import STAGES
+from lensmill.heap import keep_freed_memory
 from lensmill.provenance import provenance
 from lensmill.quantities import Batch
 from lensmill.stages.display import with_displays
 from lensmill.stages.pipeline import Pipeline, observed
+from lensmill.survey.batches import budget
 from lensmill.training.build import build_stage
 from lensmill.training.checkpoint import load_stage
 from lensmill.training.loader import Loader
@@ -102,24 +104,29 @@ class Way:
     def __init__(self, chain: Pipeline, batch: Batch, kind: str) -> None:
         layout = torch.contiguous_format if kind == PLAIN else torch.channels_last
         self.chain = chain.to(memory_format=layout)  # type: ignore[call-overload]
-        self.layout, self.kind, self.batch = layout, kind, batch
-        self.count = len(next(iter(batch.values())))
-        self.device = next(iter(batch.values())).device.type
+        self.layout, self.kind = layout, kind
+        some = next(iter(batch.values()))
+        self.count, self.device = len(some), some.device.type
+        size = budget(0, self.device).count(batch["noisy"].shape[-2:])
+        parts = {name: value.split(size) for name, value in batch.items()}
+        self.batches = [
+            dict(zip(parts, each, strict=True)) for each in zip(*parts.values(), strict=True)
+        ]
         self.rounds: dict[str, list[float]] = defaultdict(list)
 
     @torch.no_grad()
     def __call__(self) -> None:
         """One round: the seconds per image of each stage are noted."""
-        state, done = self.batch, 0.0
         self.chain.to(memory_format=self.layout)  # type: ignore[call-overload]
-        for name, stage in named(self.chain):
-            start = self.clock()
-            with self.precision():
-                state = stage.predict(state)
-            seconds = (self.clock() - start) / self.count
-            self.rounds[name].append(seconds)
-            done += seconds
-        self.rounds["chain"].append(done)
+        seconds = dict.fromkeys(STAGES, 0.0)
+        for state in self.batches:
+            for name, stage in named(self.chain):
+                start = self.clock()
+                with self.precision():
+                    state = stage.predict(state)
+                seconds[name] += (self.clock() - start) / self.count
+        for name, value in {**seconds, "chain": sum(seconds.values())}.items():
+            self.rounds[name].append(value)
 
     def precision(self) -> AbstractContextManager[None]:
         return torch.autocast(self.device, torch.bfloat16, enabled=self.kind == HALF)
@@ -225,6 +232,7 @@ def main() -> None:
     parser.add_argument("--result", type=Path, default=RESULTS)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    keep_freed_memory()  # as a run does
     paper, folder = read_recipe(given.paper), given.compact.is_dir()
     compact = trained(given.compact) if folder else chain_of(read_recipe(given.compact))
     chains = {"compact": compact, "paper": chain_of(paper)}

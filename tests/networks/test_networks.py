@@ -4,8 +4,9 @@ from functools import partial
 
 import pytest
 import torch
+from torch.nn import functional
 
-from lensmill.networks.blocks import pad_to_multiple
+from lensmill.networks.blocks import Stem, pad_to_multiple
 from lensmill.networks.edsr import EDSR
 from lensmill.networks.polar import Polar
 from lensmill.networks.resnet import ResNet50
@@ -92,3 +93,28 @@ def test_polar_samples_circles_around_the_centre(shape):
     radius = torch.nn.functional.grid_sample(padded, points, align_corners=False)[0, 0]
     expected = (torch.arange(16.0) + 0.5)[:, None] * 0.75
     torch.testing.assert_close(radius[2:], expected.expand_as(radius)[2:], rtol=0, atol=0.08)
+
+
+def folded(stem, x):
+    """What a stem is, written out."""
+    return stem.convolution(functional.pixel_unshuffle(x, stem.fold))
+
+
+@pytest.mark.parametrize("fold", [2, 3])
+def test_a_stem_is_a_convolution_of_the_folded_image(fold):
+    torch.manual_seed(0)
+    stem, x = Stem(5, 7, fold), torch.randn(2, 5, 6 * fold, 4 * fold)
+    torch.testing.assert_close(stem(x), folded(stem, x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_stem_in_bf16_sees_faint_light_on_a_bright_galaxy():
+    torch.manual_seed(0)
+    stem = Stem(1, 4, 2)
+    galaxy = 50 + 100 * torch.rand(1, 1, 16, 16)
+    arcs = 0.01 * torch.rand(1, 1, 16, 16)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        coarse, fine = galaxy.bfloat16().float(), galaxy - galaxy.bfloat16().float()
+        seen = stem(coarse + fine + arcs)
+        assert seen.dtype == torch.float32
+        assert (fine + arcs).abs().max() < 1  # it is what bf16 alone would round away
+        assert not torch.equal(seen, stem(coarse))

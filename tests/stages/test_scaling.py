@@ -1,11 +1,14 @@
 """Channels: what a network sees of an image and its conditions."""
 
 import torch
+from torch.nn import functional
 
 from lensmill.stages.scaling import (
+    central,
     channel_count,
     channels,
     colour_channels,
+    compressed,
     condition_channels,
     image_channels,
     in_sigmas,
@@ -30,6 +33,30 @@ def test_smoothing_keeps_a_plane():
     plane = torch.arange(7.0)[:, None] + 3 * torch.arange(9.0)[None]
     smoothed = smooth(plane.expand(2, 3, 7, 9))
     torch.testing.assert_close(smoothed[..., 1:-1, 1:-1], plane[1:-1, 1:-1].expand(2, 3, 5, 7))
+
+
+def test_smoothing_is_the_mean_over_nine_pixels():
+    image = torch.randn(2, 3, 7, 9)
+    padded = functional.pad(image, (1, 1, 1, 1), mode="replicate")
+    torch.testing.assert_close(smooth(image), functional.avg_pool2d(padded, 3, 1))
+
+
+def test_compressed_is_asinh():
+    x = torch.cat([torch.linspace(-5, 5, 101), torch.tensor([-1e6, -1e3, 1e3, 1e6])])
+    torch.testing.assert_close(compressed(x), torch.asinh(x), rtol=1e-6, atol=2e-7)
+    assert not compressed(torch.zeros(3)).any()
+
+
+def test_the_centre_stays_the_centre_whatever_is_cut_off(batch):
+    for side in (20, 21, 99):
+        cut = central(batch, side)
+        height, width = cut["noisy"].shape[-2:]
+        assert (height, width) == (min(34, side + side % 2), min(39, side + 1 - side % 2))
+        rows, columns = (34 - height) // 2, (39 - width) // 2
+        whole = batch["noisy"][..., rows : rows + height, columns : columns + width]
+        assert torch.equal(cut["noisy"], whole)
+        assert torch.equal(cut["psf_fwhm"], batch["psf_fwhm"])
+    assert central(batch, 0)["noisy"].shape == batch["noisy"].shape
 
 
 def test_local_noise_is_the_skys_on_empty_sky_and_grows_with_light():

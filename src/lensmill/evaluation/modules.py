@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from lensmill.heap import keep_freed_memory
 from lensmill.quantities import CLEAN, DISPLAYS, NOISY, SOURCE, Batch, Quantity
 from lensmill.stages.averaged import Averaged
 from lensmill.stages.base import Stage
@@ -45,6 +46,7 @@ class Modules:
 
         average: over the eight ways up (see `Averaged`).
         """
+        keep_freed_memory()
         kind = Averaged if average else Pipeline
         stages = {name: load_stage(weights / f"{name}.safetensors").to(device) for name in STAGES}
         there = [name for name in DIRECT if (weights / f"{name}.safetensors").is_file()]

@@ -26,8 +26,12 @@ class Residual(nn.Module):
 
 
 class Stem(nn.Module):
-    """pixel_unshuffle(fold) and a convolution in float32: pixels of a galaxy's core span a range
-    that bf16 would round to more than the noise."""
+    """pixel_unshuffle(fold) and a convolution, as the one convolution of stride fold that they are.
+
+    bf16 would round a galaxy's core to more than its noise: under autocast the input goes in as
+    two numbers of bf16 each, what is rounded and what rounding left. That keeps sixteen bits, and
+    is several times as fast as float32.
+    """
 
     def __init__(self, in_channels: int, width: int, fold: int = 2) -> None:
         super().__init__()
@@ -35,11 +39,25 @@ class Stem(nn.Module):
         self.convolution = nn.Conv2d(fold**2 * in_channels, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return self.convolution(functional.pixel_unshuffle(x.float(), self.fold))
+        if not torch.is_autocast_enabled(x.device.type):
+            return self._convolved(x.float(), self.convolution.bias)
+        coarse = x.bfloat16()
+        fine = self._convolved((x - coarse.to(x.dtype)).bfloat16(), None)
+        return self._convolved(coarse, self.convolution.bias).float() + fine.float()
+
+    def _convolved(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        return functional.conv2d(x, self.kernel(), bias, stride=self.fold, padding=self.fold)
+
+    def kernel(self) -> Tensor:
+        """The weights of the convolution on pixels: (width, in_channels, 3 fold, 3 fold)."""
+        weight = self.convolution.weight.unflatten(1, (-1, self.fold, self.fold))
+        return weight.permute(0, 1, 4, 2, 5, 3).flatten(4).flatten(2, 3)
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     """`x` with rows and columns repeated at its far edges until both are multiples."""
     y_pad, x_pad = (-side % multiple for side in x.shape[-2:])
+    if not y_pad and not x_pad:
+        return x
     return functional.pad(x, (0, x_pad, 0, y_pad), mode="replicate")

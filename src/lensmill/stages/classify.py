@@ -7,14 +7,14 @@ from torch.nn import functional
 
 from lensmill.quantities import CONDITIONS, IS_LENS, P_LENS, Batch, by_name
 from lensmill.stages.base import NetworkFactory, Stage
-from lensmill.stages.scaling import band_limited, channel_count, channels
+from lensmill.stages.scaling import band_limited, central, channel_count, channels
 
 
 class Classify(Stage):
     """Reads `source` (and whatever else is named), writes `p_lens`.
 
     p_lens is the probability at the training set's share of lenses; `temperature` (a buffer)
-    calibrates it.
+    calibrates it. `side`: pixels along y and x, at the centre, that are looked at; 0: all.
     """
 
     temperature: Tensor
@@ -26,9 +26,10 @@ class Classify(Stage):
         images: tuple[str, ...] = ("noisy", "source"),
         band_limited: bool = False,
         colours: bool = False,
+        side: int = 0,
     ) -> None:
         super().__init__()
-        self.band_limited, self.colours = band_limited, colours
+        self.band_limited, self.colours, self.side = band_limited, colours, side
         self.bands, self.images = tuple(bands), tuple(images)
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
         self.writes, self.learns = (P_LENS,), (IS_LENS,)
@@ -41,7 +42,7 @@ class Classify(Stage):
     def seen(self, batch: Batch) -> Float[Tensor, "batch c y x"]:
         """What the network sees of a batch."""
         batch = band_limited(batch) if self.band_limited else batch
-        return channels(batch, self.images, self.colours)
+        return channels(central(batch, self.side), self.images, self.colours)
 
     def decode(self, output: Tensor, batch: Batch) -> Batch:
         return {P_LENS.name: torch.sigmoid(output / self.temperature)}

@@ -8,7 +8,14 @@ from lensmill.physics.unmixing import DEPTHS, unmixed
 from lensmill.quantities import SOURCE, Batch
 from lensmill.stages.base import NetworkFactory
 from lensmill.stages.restore import Image, Restore
-from lensmill.stages.scaling import band_limited, channels, fwhm_pixels, in_sigmas, local_noise
+from lensmill.stages.scaling import (
+    band_limited,
+    channels,
+    compressed,
+    fwhm_pixels,
+    in_sigmas,
+    local_noise,
+)
 
 LEAST = 0.01
 """Sky sigmas of neither colour that show an image not to be the true one."""
@@ -45,8 +52,8 @@ class Deblend(Restore):
         batch = band_limited(batch) if self.band_limited else batch
         first = in_sigmas(batch, self.images[0])
         noise, found = local_noise(first), unmixed(first, fwhm_pixels(batch))
-        seen = [torch.asinh(guess / noise) for guess in found.guesses]
-        seen.append(torch.asinh(found.rest / LEAST))
+        seen = [compressed(guess / noise) for guess in found.guesses]
+        seen.append(compressed(found.rest / LEAST))
         output = self.network(
             torch.cat([channels(batch, self.images, self.colours), *seen], 1)
         ).float()

@@ -21,7 +21,7 @@ from lensmill.quantities import (
 )
 from lensmill.stages.base import NetworkFactory, Stage
 from lensmill.stages.posterior import Mixture, from_raw
-from lensmill.stages.scaling import band_limited, channel_count, channels
+from lensmill.stages.scaling import band_limited, central, channel_count, channels
 
 TYPICAL_PIXELS = 6.0
 """θ_E in pixels about which the network works."""
@@ -32,7 +32,8 @@ class Regress(Stage):
 
     The network works in pixels; the stage turns them into arcsec. `theta_E` is the posterior
     median, e1 and e2 the posterior mean. `spread` (a buffer) calibrates the posterior: of each
-    parameter, the factor by which it is stretched about its mean.
+    parameter, the factor by which it is stretched about its mean. `side`: pixels along y and x, at
+    the centre, that are looked at; 0: all.
     """
 
     scale: Tensor
@@ -46,9 +47,10 @@ class Regress(Stage):
         components: int = 4,
         band_limited: bool = False,
         colours: bool = False,
+        side: int = 0,
     ) -> None:
         super().__init__()
-        self.band_limited, self.colours = band_limited, colours
+        self.band_limited, self.colours, self.side = band_limited, colours, side
         self.bands, self.images, self.components = tuple(bands), tuple(images), components
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
         self.writes = (
@@ -69,7 +71,7 @@ class Regress(Stage):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch raw"]:
         batch = band_limited(batch) if self.band_limited else batch
-        return self.network(channels(batch, self.images, self.colours)).float()
+        return self.network(channels(central(batch, self.side), self.images, self.colours)).float()
 
     def posterior(self, output: Tensor, batch: Batch) -> Mixture:
         """The mixture over (ln θ_E/arcsec, e1, e2)."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lensmill.physics.passband import matched, pass_band
-from lensmill.quantities import Batch
+from lensmill.quantities import IMAGE_NAMES, Batch
 
 KNEE = 50.0
 """S/N per pixel above which the noise of the object counts; between a visit's ~20 and a 10-year
@@ -37,9 +37,29 @@ def band_limited(batch: Batch) -> Batch:
     return {**batch, "noisy": pass_band(batch["noisy"].float(), fwhm_pixels(batch))}
 
 
+def central(batch: Batch, side: int) -> Batch:
+    """`batch` with its images cut to `side` pixels (or one more) about their centre, along y and
+    x; 0: as they are."""
+    names = [name for name in IMAGE_NAMES if name in batch] if side else []
+    return {**batch, **{name: _middle(batch[name], side) for name in names}}
+
+
+def _middle(image: Float[Tensor, "batch band y x"], side: int) -> Tensor:
+    y, x = (max(0, (length - side) // 2) for length in image.shape[-2:])
+    return image[..., y : image.shape[-2] - y, x : image.shape[-1] - x]
+
+
 def smooth(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:
-    """Mean over 3×3 pixels, edges repeated."""
-    return functional.avg_pool2d(functional.pad(image, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    """Mean over 3×3 pixels, edges repeated. (Sums of shifted images: on a CPU six times as fast as
+    avg_pool2d.)"""
+    padded = functional.pad(image, (1, 1, 1, 1), mode="replicate")
+    columns = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
+    return (columns[..., :-2, :] + columns[..., 1:-1, :] + columns[..., 2:, :]) / 9
+
+
+def compressed(x: Tensor) -> Tensor:
+    """asinh(x), to float32's rounding of 1. (On a CPU ten times as fast as torch.asinh.)"""
+    return torch.copysign(torch.log(x.abs() + torch.sqrt(x * x + 1)), x)
 
 
 def local_noise(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:
@@ -56,7 +76,7 @@ def image_channels(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "bat
     noise = local_noise(image)
     detail = (image - smooth(image)) / noise
     turned = (image - image.flip(-1, -2)) / noise
-    return torch.cat([torch.asinh(image), detail, torch.asinh(turned)], 1)
+    return torch.cat([compressed(image), detail, compressed(turned)], 1)
 
 
 def condition_channels(batch: Batch, like: Float[Tensor, "batch c y x"]) -> Tensor:
@@ -83,7 +103,7 @@ def colour_channels(
     ratio = (core[:, :-1] / core[:, 1:]).clamp(1 / REDDEST, REDDEST)
     noise = local_noise(image)
     both = torch.hypot(noise[:, :-1], ratio * noise[:, 1:])
-    return torch.asinh((image[:, :-1] - ratio * image[:, 1:]) / both)
+    return compressed((image[:, :-1] - ratio * image[:, 1:]) / both)
 
 
 def centre(

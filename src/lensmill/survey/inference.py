@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lensmill.heap import keep_freed_memory
 from lensmill.quantities import P_LENS, Batch
 from lensmill.stages.base import Stage
 from lensmill.stages.usual import Usual
@@ -47,7 +48,8 @@ class HalfPrecision(nn.Module):
 
 
 def prepared(chain: Chain, device: str, precision: Precision) -> Chain:
-    """`chain` on a device, its networks in `precision`."""
+    """`chain` on a device, its networks in `precision`. The process keeps its freed memory."""
+    keep_freed_memory()
     chain.pipeline.to(device)
     if precision == "bf16-mixed":
         for stage in list(chain.pipeline.modules()):

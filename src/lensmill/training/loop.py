@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lensmill.heap import keep_freed_memory
 from lensmill.quantities import Batch, Quantity
 from lensmill.stages.display import with_displays
 from lensmill.training.checkpoint import load_state, save_state
@@ -59,6 +60,7 @@ class Loop(ABC):
     ) -> None:
         from lightning import Fabric
 
+        keep_freed_memory()
         self.name, self.settings, self.seed = name, settings, simulation.seed
         accelerator = {"auto": "auto", "cpu": "cpu"}.get(device, "cuda")
         probe = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
