@@ -22,7 +22,7 @@ import torch
 from lensmill.evaluation.benchmark import FULL, benchmark
 from lensmill.evaluation.files import Evaluation
 from lensmill.evaluation.report import table_one_of
-from lensmill.evaluation.summary import figure, median
+from lensmill.evaluation.summary import BRIGHT, figure, median
 from lensmill.evaluation.table_one import shared
 from lensmill.training.recipe import read_recipe
 
@@ -63,14 +63,16 @@ def result(evaluation: Evaluation, command: str) -> dict[str, Any]:
 
 
 def over_limit(evaluation: Evaluation) -> dict[str, Any]:
-    """Median over lenses of the posterior's σ of ln θ_E (half of its 68 %) over the least σ."""
+    """Median over lenses of S/N > 20 of the posterior's σ of ln θ_E (half of its 68 %) over the
+    least σ."""
     if evaluation.table is None or evaluation.limits is None:
         return {}
     if "theta_E_84" not in evaluation.table:  # the paper's networks have no posterior
         return {}
     chain, best = shared(evaluation.table, evaluation.limits)
     sigma = 0.5 * np.log(chain["theta_E_84"] / chain["theta_E_16"])
-    ratio = (sigma / best["sigma_ln_theta_E_limit"])[chain["is_lens"]]
+    bright = chain["is_lens"] & (chain["source_snr"] > BRIGHT)
+    ratio = (sigma / best["sigma_ln_theta_E_limit"])[bright]
     return {"sigma_over_limit_theta_e": vars(figure(median, ratio[np.isfinite(ratio)]))}
 
 

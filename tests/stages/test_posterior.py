@@ -32,6 +32,13 @@ def test_log_prob(mixture, reference):
     torch.testing.assert_close(mixture.log_prob(value), reference.log_prob(value))
 
 
+def test_each_parameters_own_density(mixture):
+    value = torch.randn(BATCH, 3).double()
+    step = 1e-4
+    slope = (mixture.cdf(value + step) - mixture.cdf(value - step)) / (2 * step)
+    torch.testing.assert_close(mixture.marginal_log_prob(value).exp(), slope, rtol=1e-4, atol=1e-9)
+
+
 def test_density_integrates_to_one(mixture):
     """Mean of density over density, under samples of a mixture twice as wide."""
     wide = Mixture(mixture.log_weight, mixture.mean, 2 * mixture.scale_tril)

@@ -95,6 +95,12 @@ def test_regress_trains_on_lenses_alone(batch):
     assert torch.equal(chosen, batch["is_lens"] > 0.5)
 
 
+def test_deblend_learns_nothing_from_empty_images(batch):
+    empty = torch.arange(8) % 2 == 0
+    source = torch.where(empty[:, None, None, None], 0.0, batch["source"])
+    assert torch.equal(Deblend(IMAGE).select({**batch, "source": source}), ~empty)
+
+
 def test_other_stages_train_on_everything_even_without_labels(batch):
     unlabelled = {k: v for k, v in batch.items() if k != "is_lens"}
     assert Denoise(IMAGE).select(unlabelled).tolist() == [True] * 8
@@ -118,6 +124,24 @@ def test_loss_of_regress_is_the_density_that_it_writes(batch, stages):
     regress = stages[-1]
     density = Mixture.of(regress.predict(batch)).log_prob(true_parameters(batch))
     torch.testing.assert_close(regress.loss(regress(batch), batch), -density)
+
+
+def test_a_share_of_the_loss_of_regress_is_theta_es_own(batch):
+    stage = Regress(VECTOR, theta_E_share=0.25)
+    output, value = stage(batch), true_parameters(batch)
+    posterior = stage.posterior(output, batch)
+    joint, own = -posterior.log_prob(value), -posterior.marginal_log_prob(value)[:, 0]
+    torch.testing.assert_close(stage.loss(output, batch), 0.75 * joint + 0.25 * own)
+
+
+def test_regress_and_classify_see_the_middle_alone(batch):
+    frame = torch.ones_like(batch["noisy"])
+    frame[..., 6:-6, 6:-6] = 0
+    changed = {**batch, "noisy": batch["noisy"] + 9 * frame, "source": batch["source"] + 9 * frame}
+    for make in (Regress, Classify):
+        torch.manual_seed(1)
+        stage = make(VECTOR, side=22)
+        assert torch.equal(stage(batch), stage(changed))
 
 
 def test_perfect_regression_has_no_error(batch, stages):

@@ -1,7 +1,7 @@
 """Deblend: the source alone, without the lens galaxy and its companions."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from lensmill.physics.unmixing import DEPTHS, unmixed
@@ -59,6 +59,11 @@ class Deblend(Restore):
         ).float()
         correction, weight = output.split([len(self.bands), len(DEPTHS) + 1], 1)
         return _weighed(found.guesses, weight) + self.restored(first, noise * correction)
+
+    def select(self, truth: Batch) -> Bool[Tensor, " batch"]:
+        """Those with a source. An empty image can be ever more decibels better, and a network that
+        is paid for them learns to show nothing at all when in doubt."""
+        return truth[SOURCE.name].abs().amax((1, 2, 3)) > 0
 
     def restored(self, first: Image, output: Image) -> Image:
         """The network's output itself."""

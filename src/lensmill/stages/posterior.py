@@ -64,6 +64,15 @@ class Mixture:
         log_normal = -0.5 * z.square().sum(-1) - log_det - 0.5 * count * math.log(2 * math.pi)
         return torch.logsumexp(self.log_weight + log_normal, 1)
 
+    def marginal_log_prob(
+        self, value: Float[Tensor, "batch parameter"]
+    ) -> Float[Tensor, "batch parameter"]:
+        """ln of each parameter's own density at `value`, whatever the others are."""
+        sigma = self.scale_tril.square().sum(-1).sqrt()
+        z = (value[:, None] - self.mean) / sigma
+        log_normal = -0.5 * z.square() - sigma.log() - 0.5 * math.log(2 * math.pi)
+        return torch.logsumexp(self.log_weight[..., None] + log_normal, 1)
+
     def expectation(self) -> Float[Tensor, "batch parameter"]:
         """Posterior mean of each parameter."""
         return (self.log_weight.exp()[..., None] * self.mean).sum(1)

@@ -34,6 +34,9 @@ class Regress(Stage):
     median, e1 and e2 the posterior mean. `spread` (a buffer) calibrates the posterior: of each
     parameter, the factor by which it is stretched about its mean. `side`: pixels along y and x, at
     the centre, that are looked at; 0: all.
+
+    The loss is −ln of the posterior's density, of which `theta_E_share` is that of ln θ_E alone:
+    where mass follows light, e1 and e2 are known so well that their gradients drown θ_E's.
     """
 
     scale: Tensor
@@ -48,8 +51,10 @@ class Regress(Stage):
         band_limited: bool = False,
         colours: bool = False,
         side: int = 0,
+        theta_E_share: float = 0.0,
     ) -> None:
         super().__init__()
+        self.theta_E_share = theta_E_share
         self.band_limited, self.colours, self.side = band_limited, colours, side
         self.bands, self.images, self.components = tuple(bands), tuple(images), components
         self.reads = (*(by_name(name) for name in self.images), *CONDITIONS)
@@ -83,7 +88,11 @@ class Regress(Stage):
         return as_quantities(self.posterior(output, batch))
 
     def loss(self, output: Tensor, truth: Batch) -> Float[Tensor, " batch"]:
-        return -self.posterior(output, truth).log_prob(true_parameters(truth))
+        posterior, value = self.posterior(output, truth), true_parameters(truth)
+        loss = -posterior.log_prob(value)
+        if not self.theta_E_share:
+            return loss
+        return torch.lerp(loss, -posterior.marginal_log_prob(value)[:, 0], self.theta_E_share)
 
     def select(self, truth: Batch) -> Bool[Tensor, " batch"]:
         return truth["is_lens"] > 0.5
