@@ -6,7 +6,7 @@ from astropy.table import Table
 from astropy.wcs import WCS
 from stamp_files import GRI, SIGMA, gaussian
 
-from lensmill.survey.stamps import Reading, find_objects, read
+from lensmill.survey.stamps import Reading, Stamp, find_objects, read
 
 SHAPE = (300, 330)  # (y, x)
 CUT = (33, 40)  # (y, x)
@@ -106,3 +106,9 @@ def window(image, x, y, cut=CUT):
     """The window of shape `cut` whose middle is nearest to pixel (x, y)."""
     top, left = (int(np.floor(c - (n - 1) / 2 + 0.5)) for c, n in ((y, cut[0]), (x, cut[1])))
     return image[top : top + cut[0], left : left + cut[1]]
+
+
+def assert_cut(item, x, y, bands=GRI):
+    assert isinstance(item, Stamp), item
+    for image, band in zip(item.image, bands, strict=True):
+        np.testing.assert_allclose(image, window(tile_image(band), x, y), rtol=1e-5, atol=1e-4)
