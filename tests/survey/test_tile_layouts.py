@@ -5,6 +5,7 @@ from astropy.io import fits
 from stamp_files import GRI, SIGMA, gaussian
 from tile_files import (
     CUT,
+    INSIDE,
     SCALE,
     SHAPE,
     assert_cut,

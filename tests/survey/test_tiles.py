@@ -10,6 +10,7 @@ from astropy.wcs import WCS
 from stamp_files import GRI, SIGMA
 from tile_files import (
     CUT,
+    INSIDE,
     SCALE,
     SHAPE,
     assert_cut,
@@ -34,8 +35,6 @@ from lensmill.survey.stamps import (
     find_objects,
     read,
 )
-
-INSIDE = ((100, 50), (150, 150), (50.4, 249.6), (250, 200))
 
 
 def test_stamps_are_the_pixels_around_each_position(tmp_path):

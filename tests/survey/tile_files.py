@@ -11,6 +11,7 @@ from lensmill.survey.stamps import Reading, Stamp, find_objects, read
 SHAPE = (300, 330)  # (y, x)
 CUT = (33, 40)  # (y, x)
 SCALE = 0.2
+INSIDE = ((100, 50), (150, 150), (50.4, 249.6), (250, 200))  # (x, y)
 
 
 def tile_image(band, seed=0, shape=SHAPE):
