@@ -18,6 +18,9 @@ def train(
         float | None, typer.Option(help="Minutes per stage; without it the recipe's steps.")
     ] = None,
     shards: Annotated[Path | None, typer.Option(help="Train on a data set on disk.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="A folder of weights to set out from, of the same networks.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from a saved state.")] = True,
     device: DeviceOption = "auto",
 ) -> None:
@@ -40,5 +43,5 @@ def train(
             if name == NAME:
                 together(chosen, out, **same)  # type: ignore[arg-type]
             else:
-                verb(chosen, name, out, **same)  # type: ignore[arg-type]
+                verb(chosen, name, out, start=start, **same)  # type: ignore[arg-type]
     typer.echo(f"weights in {out}")

@@ -28,6 +28,7 @@ def train(
     device: str = "auto",
     resume: bool = True,
     shards: Path | None = None,
+    start: Path | None = None,
     report: Report = lambda share, line: None,
 ) -> Path:
     """Train the stage `name` of `recipe` into `out`; returns the path of its weights.
@@ -35,11 +36,15 @@ def train(
     budget: seconds of training in all, to which the learning rate's decay is fitted; without one
     the recipe's steps decide, and a resumed run equals an uninterrupted one (in one precision).
     Ctrl-C ends the step in hand, saves the state and is raised again. shards: a data set to train
-    on instead of simulating. ValueError where stage, upstream and data have different bands.
+    on instead of simulating. start: a folder with weights of the same stage, from which a training
+    that has no state yet sets out. ValueError where stage, upstream and data have different bands,
+    or those weights are of another stage or network.
     """
     checked(budget)
     upstream = load_upstream(out, stage_recipe(recipe, name).upstream)
     training = StageTraining(recipe, name, out, upstream, device, shards)
+    if start is not None:
+        training.set_out_from(start / f"{name}.safetensors")
     progress = training.go(out / f"{name}.state.safetensors", budget, resume, report)
     return training.finish(progress)
 
@@ -80,6 +85,7 @@ class StageTraining(Loop):
         shards: Path | None,
     ) -> None:
         self.recipe, self.out, self.upstream = recipe, out, upstream
+        self.started_from: str | None = None
         self.stage_recipe = recipe.stages[name]
         torch.manual_seed(recipe.simulation.seed)
         self.stage = build_stage(self.stage_recipe)
@@ -89,6 +95,19 @@ class StageTraining(Loop):
         if upstream is not None:
             upstream.to(self.device)
         self.check_bands()
+
+    def set_out_from(self, weights: Path) -> None:
+        """Begin with the weights in a file; what is made to fit a stage afterwards, the temperature
+        and the spread, begins anew."""
+        trained = {name for name, _ in self.stage.named_parameters()}
+        known = load_stage(weights).state_dict()
+        begun = {name: value for name, value in known.items() if name in trained}
+        try:
+            self.stage.load_state_dict({**self.stage.state_dict(), **begun})
+        except RuntimeError as error:
+            raise ValueError(f"{weights} does not fit the recipe's {self.name}: {error}") from None
+        self.average = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
+        self.started_from = file_digest(weights)
 
     def check_bands(self) -> None:
         """ValueError where the stage or its upstream work on other bands than the data have."""
@@ -158,6 +177,7 @@ class StageTraining(Loop):
             "stage": self.name,
             "parameters": sum(p.numel() for p in self.stage.parameters()),
             "scores": self.validate(),
+            **({"started_from": self.started_from} if self.started_from else {}),
             **account(self.recipe, progress),
             **provenance(
                 device=str(self.device), upstream=upstream, recipe_digest=recipe_digest(self.recipe)
