@@ -32,7 +32,7 @@ def ship(run: Path, name: str, to: Path) -> None:
     kept = {key: value for key, value in card.items() if key not in ("history", "shipped")}
     shipped = {"digest": file_digest(path), "precision": "float16"}
     path.with_suffix(".json").write_text(
-        json.dumps({**kept, "command": _command(card, to), "shipped": shipped}, indent=1) + "\n"
+        json.dumps({"command": _command(card, to), **kept, "shipped": shipped}, indent=1) + "\n"
     )
 
 
@@ -47,10 +47,11 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("evaluation", type=Path, nargs="?")
     parser.add_argument("--compact", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=ORDER, help="these stages; the others stay")
     given = parser.parse_args()
     to = COMPACT if given.compact else FOLDER
     to.mkdir(exist_ok=True)
-    for name in ORDER:
+    for name in given.only or ORDER:
         ship(given.run, name, to)
     if to == FOLDER:  # of the others there is no room; `lensmill calibrate` makes it anew
         for path in given.run.glob("familiar.*"):
