@@ -1,6 +1,6 @@
 """What the compact chain costs beside the paper's networks, on the same images in the same run.
 
-    python benchmarks/cost.py [COMPACT] [--images 32] [--slow 2] [--rounds 2] [--threads 2]
+    python benchmarks/cost.py [COMPACT] [--images 40] [--slow 2] [--rounds 2] [--threads 2]
 
 COMPACT: a folder of weights, or a recipe (compact), whose networks are then untrained: what they
 learn changes no cost. The paper's networks are those of recipes/paper.toml. Each chain runs from
@@ -225,7 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("compact", type=Path, nargs="?", default=Path("compact"))
     parser.add_argument("--paper", type=Path, default=Path("paper"))
-    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--slow", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from jaxtyping import Float
+from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.nn import functional
 
@@ -42,10 +44,20 @@ def matched(image: Image, fwhm: Float[Tensor, "batch band"]) -> Image:
 def _filtered(image: Image, transmission: Callable[[Tensor], Tensor]) -> Image:
     """`image` with its transform multiplied by a function of (cycles per pixel)²."""
     y, x = image.shape[-2:]
-    pad_y, pad_x = min(MARGIN, y - 1), min(MARGIN, x - 1)
+    pad_y, pad_x = _margin(y), _margin(x)
     padded = functional.pad(image, (pad_x, pad_x, pad_y, pad_y), mode="reflect")
     rows = torch.fft.fftfreq(padded.shape[-2], device=image.device)
     columns = torch.fft.rfftfreq(padded.shape[-1], device=image.device)
     kept = torch.fft.rfft2(padded) * transmission(rows[:, None] ** 2 + columns**2)
     filtered = torch.fft.irfft2(kept, s=padded.shape[-2:])
     return filtered[..., pad_y : pad_y + y, pad_x : pad_x + x]
+
+
+@cache
+def _margin(side: int) -> int:
+    """Pixels beyond each edge of `side`: at least `MARGIN`, if there are as many to mirror, and so
+    many that the whole is of a length whose Fourier transform is quick."""
+    for margin in range(MARGIN, side):
+        if next_fast_len(side + 2 * margin) == side + 2 * margin:
+            return margin
+    return min(MARGIN, side - 1)

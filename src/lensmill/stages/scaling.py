@@ -64,7 +64,11 @@ def compressed(x: Tensor) -> Tensor:
 
 def local_noise(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:
     """Rough noise of each pixel, in units of the sky's, of an image in those units."""
-    return torch.sqrt(1 + smooth(image).clamp(min=0) / KNEE)
+    return _noise_of(smooth(image))
+
+
+def _noise_of(mean: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:
+    return torch.sqrt(1 + mean.clamp(min=0) / KNEE)
 
 
 def image_channels(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch c y x"]:
@@ -73,8 +77,9 @@ def image_channels(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "bat
     The stretched image; its fine detail; and what is left after subtracting the image turned by
     180°, which removes a centred elliptical galaxy and leaves the arcs.
     """
-    noise = local_noise(image)
-    detail = (image - smooth(image)) / noise
+    mean = smooth(image)
+    noise = _noise_of(mean)
+    detail = (image - mean) / noise
     turned = (image - image.flip(-1, -2)) / noise
     return torch.cat([compressed(image), detail, compressed(turned)], 1)
 
