@@ -43,7 +43,7 @@ def work(folder: str, out: str, weights: str, engine: str, scheduler: str = "") 
         Path(folder),
         Path(out),
         weights=Path(weights),
-        options=module.Options(pictures=0),
+        options=module.Options(pictures=0, precision="32-true"),
         engine=module.Engine(engine, hired, scheduler or None),
     )
 

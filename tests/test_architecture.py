@@ -18,7 +18,7 @@ STOREYS = (
     {"training"},
     {"simulation", "stages"},
     {"physics", "networks"},
-    {"quantities", "units", "grid", "provenance", "weights", "recipes", "lensmill"},
+    {"quantities", "units", "grid", "heap", "provenance", "weights", "recipes", "lensmill"},
 )
 """From the top. Wings beside each other never meet, but for the ground floor."""
 GROUND = STOREYS[-1]
