@@ -13,7 +13,7 @@ def keep_freed_memory() -> bool:
     """Let this process hold on to what it frees, from now on; whether that could be asked for.
 
     Images of a batch are large blocks, which glibc maps anew each time; touching new pages took a
-    fifth of a CPU's time in the chain. The peak does not change. No effect but on Linux with glibc.
+    fifth of a CPU's time in the chain. No effect but on Linux with glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -42,7 +42,7 @@ def test_smoothing_is_the_mean_over_nine_pixels():
 
 
 def test_compressed_is_asinh():
-    x = torch.cat([torch.linspace(-5, 5, 101), torch.tensor([-1e6, -1e3, 1e3, 1e6])])
+    x = torch.cat([torch.linspace(-5, 5, 101), torch.tensor([-1e30, -1e3, 1e3, 1e30])])
     torch.testing.assert_close(compressed(x), torch.asinh(x), rtol=1e-6, atol=2e-7)
     assert not compressed(torch.zeros(3)).any()
 

@@ -58,8 +58,8 @@ def smooth(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band 
 
 
 def compressed(x: Tensor) -> Tensor:
-    """asinh(x), to float32's rounding of 1. (On a CPU ten times as fast as torch.asinh.)"""
-    return torch.copysign(torch.log(x.abs() + torch.sqrt(x * x + 1)), x)
+    """asinh(x), to float32's rounding of 1. (On a CPU several times as fast as torch.asinh.)"""
+    return torch.copysign(torch.log(x.abs() + torch.hypot(x, x.new_ones(()))), x)
 
 
 def local_noise(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch band y x"]:
