@@ -18,6 +18,7 @@ from lensmill.stages.display import with_displays
 from lensmill.training.checkpoint import load_state, save_state
 from lensmill.training.interrupt import whole
 from lensmill.training.loader import Batches, Loader, ShardLoader
+from lensmill.training.muon import Muon
 from lensmill.training.precision import fastest_precision
 from lensmill.training.recipe import SimulationRecipe, TrainingRecipe
 from lensmill.training.schedule import learning_rate
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 120.0
 VALIDATION_BATCHES = 8
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 
 Report = Callable[[float, str], None]
 """(share done, a line to show)."""
@@ -69,7 +71,7 @@ class Loop(ABC):
             precision = fastest_precision(probe)
         self.fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
         self.module: nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = torch.optim.AdamW(
+        optimizer = OPTIMIZERS[settings.optimizer](
             module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.wrapped, self.optimizer = self.fabric.setup(self.module, optimizer)

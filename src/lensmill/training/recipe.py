@@ -125,6 +125,7 @@ class TrainingRecipe(Strict):
 
     steps: int = Field(default=100_000, gt=0)
     batch: int = Field(default=16, gt=0)
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(default=1.5e-3, gt=0)
     weight_decay: float = Field(default=1e-3, ge=0)
     warmup: float = Field(default=0.02, ge=0, lt=1)
