@@ -33,6 +33,7 @@ from lensmill.provenance import provenance
 from lensmill.quantities import Batch
 from lensmill.stages.display import with_displays
 from lensmill.stages.pipeline import Pipeline, observed
+from lensmill.stages.scaling import shared_views
 from lensmill.survey.batches import budget
 from lensmill.training.build import build_stage
 from lensmill.training.checkpoint import load_stage
@@ -120,11 +121,12 @@ class Way:
         self.chain.to(memory_format=self.layout)  # type: ignore[call-overload]
         seconds = dict.fromkeys(STAGES, 0.0)
         for state in self.batches:
-            for name, stage in named(self.chain):
-                start = self.clock()
-                with self.precision():
-                    state = stage.predict(state)
-                seconds[name] += (self.clock() - start) / self.count
+            with shared_views():
+                for name, stage in named(self.chain):
+                    start = self.clock()
+                    with self.precision():
+                        state = stage.predict(state)
+                    seconds[name] += (self.clock() - start) / self.count
         for name, value in {**seconds, "chain": sum(seconds.values())}.items():
             self.rounds[name].append(value)
 

@@ -4,7 +4,6 @@ import torch
 from torch.nn import functional
 
 from lensmill.stages.scaling import (
-    central,
     channel_count,
     channels,
     colour_channels,
@@ -13,6 +12,7 @@ from lensmill.stages.scaling import (
     image_channels,
     in_sigmas,
     local_noise,
+    shared_views,
     smooth,
 )
 
@@ -48,15 +48,27 @@ def test_compressed_is_asinh():
 
 
 def test_the_centre_stays_the_centre_whatever_is_cut_off(batch):
+    seen = channels(batch, ("noisy",))[:, :9]
     for side in (20, 21, 99):
-        cut = central(batch, side)
-        height, width = cut["noisy"].shape[-2:]
+        cut = channels(batch, ("noisy",), side=side)
+        height, width = cut.shape[-2:]
         assert (height, width) == (min(34, side + side % 2), min(39, side + 1 - side % 2))
         rows, columns = (34 - height) // 2, (39 - width) // 2
-        whole = batch["noisy"][..., rows : rows + height, columns : columns + width]
-        assert torch.equal(cut["noisy"], whole)
-        assert torch.equal(cut["psf_fwhm"], batch["psf_fwhm"])
-    assert central(batch, 0)["noisy"].shape == batch["noisy"].shape
+        assert torch.equal(cut[:, :9], seen[..., rows : rows + height, columns : columns + width])
+        where = condition_channels(batch, cut)
+        assert torch.equal(cut[:, 9:], where)
+
+
+def test_views_are_made_once_where_they_are_shared(batch):
+    batch = {name: value.clone() for name, value in batch.items()}
+    alone = channels(batch, ("noisy", "source"))
+    with shared_views():
+        assert torch.equal(channels(batch, ("noisy", "source")), alone)
+        batch["noisy"].zero_()  # what nobody may do, and what shows that it is not looked at again
+        assert torch.equal(channels(batch, ("noisy", "source")), alone)
+        other = {**batch, "noisy": batch["noisy"].clone()}
+        assert not channels(other, ("noisy",))[:, :9].any()
+    assert not channels(batch, ("noisy",))[:, :9].any()
 
 
 def test_local_noise_is_the_skys_on_empty_sky_and_grows_with_light():

@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -47,8 +46,7 @@ class UNet(nn.Module):
         x = self.encoders[-1](x)
         for up, decoder in zip(reversed(self.ups), reversed(self.decoders), strict=True):
             x = decoder(skips.pop() + functional.pixel_shuffle(up(x), 2))
-        with torch.autocast(x.device.type, enabled=False):
-            x = functional.pixel_shuffle(self.head(x.float()), self.fold)
+        x = functional.pixel_shuffle(self.head(x), self.fold).float()
         return x[..., : shape[0], : shape[1]]
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from lensmill.quantities import CONDITIONS, IS_LENS, P_LENS, Batch, by_name
 from lensmill.stages.base import NetworkFactory, Stage
-from lensmill.stages.scaling import band_limited, central, channel_count, channels
+from lensmill.stages.scaling import band_limited, channel_count, channels
 
 
 class Classify(Stage):
@@ -42,7 +42,7 @@ class Classify(Stage):
     def seen(self, batch: Batch) -> Float[Tensor, "batch c y x"]:
         """What the network sees of a batch."""
         batch = band_limited(batch) if self.band_limited else batch
-        return channels(central(batch, self.side), self.images, self.colours)
+        return channels(batch, self.images, self.colours, self.side)
 
     def decode(self, output: Tensor, batch: Batch) -> Batch:
         return {P_LENS.name: torch.sigmoid(output / self.temperature)}

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lensmill.quantities import CONDITIONS, NOISY, NOISY_DISPLAY, Batch, Quantity
 from lensmill.stages.base import Stage
+from lensmill.stages.scaling import shared_views
 
 
 class Pipeline(nn.Module):
@@ -26,8 +27,9 @@ class Pipeline(nn.Module):
     def predict(self, batch: Batch) -> Batch:
         """What is given and everything the stages write; anything else in `batch` is ignored."""
         state = self._given(batch)
-        for stage in self.members:
-            state = stage.predict(state)
+        with shared_views():
+            for stage in self.members:
+                state = stage.predict(state)
         return state
 
     def losses(self, truth: Batch) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from lensmill.quantities import (
 )
 from lensmill.stages.base import NetworkFactory, Stage
 from lensmill.stages.posterior import Mixture, from_raw
-from lensmill.stages.scaling import band_limited, central, channel_count, channels
+from lensmill.stages.scaling import band_limited, channel_count, channels
 
 TYPICAL_PIXELS = 6.0
 """θ_E in pixels about which the network works."""
@@ -76,7 +76,7 @@ class Regress(Stage):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch raw"]:
         batch = band_limited(batch) if self.band_limited else batch
-        return self.network(channels(central(batch, self.side), self.images, self.colours)).float()
+        return self.network(channels(batch, self.images, self.colours, self.side)).float()
 
     def posterior(self, output: Tensor, batch: Batch) -> Mixture:
         """The mixture over (ln θ_E/arcsec, e1, e2)."""

@@ -1,6 +1,9 @@
 """Scaling: images and conditions as channels that a network can digest, in any survey's units."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from jaxtyping import Float
@@ -8,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lensmill.physics.passband import matched, pass_band
-from lensmill.quantities import IMAGE_NAMES, Batch
+from lensmill.quantities import Batch
 
 KNEE = 50.0
 """S/N per pixel above which the noise of the object counts; between a visit's ~20 and a 10-year
@@ -37,15 +40,9 @@ def band_limited(batch: Batch) -> Batch:
     return {**batch, "noisy": pass_band(batch["noisy"].float(), fwhm_pixels(batch))}
 
 
-def central(batch: Batch, side: int) -> Batch:
-    """`batch` with its images cut to `side` pixels (or one more) about their centre, along y and
-    x; 0: as they are."""
-    names = [name for name in IMAGE_NAMES if name in batch] if side else []
-    return {**batch, **{name: _middle(batch[name], side) for name in names}}
-
-
-def _middle(image: Float[Tensor, "batch band y x"], side: int) -> Tensor:
-    y, x = (max(0, (length - side) // 2) for length in image.shape[-2:])
+def _middle(image: Float[Tensor, "batch c y x"], side: int) -> Tensor:
+    """`side` pixels (or one more) about the centre along y and x; 0: all."""
+    y, x = (max(0, (length - side) // 2) if side else 0 for length in image.shape[-2:])
     return image[..., y : image.shape[-2] - y, x : image.shape[-1] - x]
 
 
@@ -123,14 +120,42 @@ def centre(
 
 
 def channels(
-    batch: Batch, images: tuple[str, ...], colours: bool = False
+    batch: Batch, images: tuple[str, ...], colours: bool = False, side: int = 0
 ) -> Float[Tensor, "batch c y x"]:
-    """All input channels of a stage that reads `images`; with their `colours` too."""
-    stamps = [in_sigmas(batch, name) for name in images]
-    views = [image_channels(stamp) for stamp in stamps]
+    """All input channels of a stage that reads `images`; with their `colours` too.
+
+    side: pixels along y and x (or one more), at the centre, that are looked at; 0: all.
+    """
+    views = [_view(batch, name) for name in images]
     if colours:
+        stamps = [in_sigmas(batch, name) for name in images]
         views += [colour_channels(stamp, fwhm_pixels(batch)) for stamp in stamps]
+    views = [_middle(view, side) for view in views]
     return torch.cat([*views, condition_channels(batch, views[0])], 1)
+
+
+_SHARED: ContextVar[dict[int, tuple[Tensor, Tensor]] | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def shared_views() -> Iterator[None]:
+    """Meanwhile what one stage makes of an image serves the next ones too. For batches of one sky
+    noise each, whose images nobody changes in place."""
+    token = _SHARED.set({})
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+def _view(batch: Batch, name: str) -> Float[Tensor, "batch c y x"]:
+    """`image_channels` of the image `name`."""
+    shared, image = _SHARED.get(), batch[name]
+    if shared is None:
+        return image_channels(in_sigmas(batch, name))
+    if id(image) not in shared:  # the image is kept with it, so that no other gets its id
+        shared[id(image)] = image, image_channels(in_sigmas(batch, name))
+    return shared[id(image)][1]
 
 
 def channel_count(bands: int, images: int, colours: bool = False) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lensmill.heap import keep_freed_memory
 from lensmill.quantities import P_LENS, Batch
 from lensmill.stages.base import Stage
+from lensmill.stages.scaling import shared_views
 from lensmill.stages.usual import Usual
 from lensmill.survey.chain import ORDER, Chain
 from lensmill.survey.prefetch import Clock
@@ -69,7 +70,7 @@ class Prediction:
 
 def predict(chain: Chain, batch: Batch, cut: float | None, clock: Clock) -> Prediction:
     """The chain on `batch`; what follows p_lens only on objects at or above `cut`."""
-    with torch.inference_mode():
+    with torch.inference_mode(), shared_views():
         finding, modelling = _divided(chain, cut)
         found = _through(finding, batch, clock)
         rows = measurements(found)
