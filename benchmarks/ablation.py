@@ -138,7 +138,7 @@ def run(
     )
     figures = {ours: summary[name] for ours, name in KEYS.items() if name in summary}
     figures = {name: figure for name, figure in figures.items() if variant.has(name)}
-    result = {"identity": identity, "trainings": plans, "figures": figures}
+    result: dict[str, Any] = {"identity": identity, "trainings": plans, "figures": figures}
     path.write_text(json.dumps(result, indent=1))
     return result
 
