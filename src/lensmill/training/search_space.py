@@ -56,6 +56,7 @@ class OneOf:
 
 
 SPACE: dict[str, Between | OneOf] = {
+    "training.optimizer": OneOf(("adamw", "muon")),
     "training.learning_rate": Between(2e-4, 1e-2),
     "training.weight_decay": Between(1e-5, 1e-1),
     "training.batch": OneOf((8, 16, 32)),
