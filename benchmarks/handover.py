@@ -111,6 +111,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "median_error_fit_converged": float(np.median(end[converged])),
         "within_3_percent_start": float((start < 0.03).mean()),
         "within_3_percent": float((end < 0.03).mean()),
+        "converged_within_3_percent": float((converged & (end < 0.03)).mean()),
         "within_3_percent_snr_above_50": float((end < 0.03)[value["source_snr"] > 50].mean()),
         "seconds_median": float(np.median(value["seconds"])),
     }
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("count", type=int, nargs="?", default=50)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--free", action="store_true", help="no prior on the mass at the end")
-    parser.add_argument("--supersampling", type=int, default=1)
+    parser.add_argument("--supersampling", type=int, default=4)
     parser.add_argument("--snr", type=float, default=100.0)
     parser.add_argument("--split", choices=FIRST_INDEX, default="test")
     given = parser.parse_args()
