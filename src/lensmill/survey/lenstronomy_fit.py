@@ -224,10 +224,10 @@ def fit_lens(
         Fit(start, bands_of(start, images, noise, points)) for points in (COARSE, supersampling)
     )
     (rough,) = places(coarse, coarse.first, 4)
-    _, light = solve(coarse, rough, "lens_light", max_nfev=15)
+    _, light = solve(coarse, rough, "lens_light", max_nfev=15, ftol=1e-3)
     coarse.mask = fit.mask = without_neighbours(coarse, light)
     best = places(coarse, light, 8, TRIED)[:STARTS]
-    tried = (solve(coarse, args, max_nfev=12) for args in best)
+    tried = (solve(coarse, args, max_nfev=12, ftol=1e-3) for args in best)
     first = min(tried, key=lambda each: each[0].cost)[1]
     done, args = solve(fit, first, prior=not free, max_nfev=60, xtol=1e-4, ftol=1e-4)
     pixels = len(fit.bands) * fit.mask.sum()
