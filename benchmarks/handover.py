@@ -4,7 +4,9 @@
         [--snr S] [--split SPLIT]
 
 The first COUNT (50) lenses of the test split of survey.toml with a source S/N above S (100, as of
-those that are worth a model; at 20 the noise alone moves θ_E by 3 %): written as FITS stamps, run
+those that are worth a model: at 20 noise alone moves θ_E by 3 % or more; above 100 by more than
+2 % in 5 of 30 lenses of the validation split, as the Jacobian at the truth has it; nothing else is
+selected on, neither θ_E nor seeing nor what lensmill found): written as FITS stamps, run
 through the shipped (or other) weights, exported, fitted by the functions of the exported fit.py. A
 fit converged where the optimiser stopped by its own tolerances, χ² per pixel fell and ended below
 1.5, robustly measured. Writes benchmarks/results/handover.json and what it went through under OUT;
@@ -111,6 +113,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "median_error_fit_converged": float(np.median(end[converged])),
         "within_3_percent_start": float((start < 0.03).mean()),
         "within_3_percent": float((end < 0.03).mean()),
+        "converged_within_3_percent": float((converged & (end < 0.03)).mean()),
         "within_3_percent_snr_above_50": float((end < 0.03)[value["source_snr"] > 50].mean()),
         "seconds_median": float(np.median(value["seconds"])),
     }
@@ -123,7 +126,7 @@ def main() -> None:
     parser.add_argument("count", type=int, nargs="?", default=50)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--free", action="store_true", help="no prior on the mass at the end")
-    parser.add_argument("--supersampling", type=int, default=1)
+    parser.add_argument("--supersampling", type=int, default=4)
     parser.add_argument("--snr", type=float, default=100.0)
     parser.add_argument("--split", choices=FIRST_INDEX, default="test")
     given = parser.parse_args()

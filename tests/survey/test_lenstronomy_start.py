@@ -17,9 +17,10 @@ from lensmill.simulation.simulator import Simulator
 from lensmill.survey.demo import write_stamps
 from lensmill.survey.export import export
 from lensmill.survey.lenstronomy_start import lenstronomy_start
-from lensmill.units import axis_ratio_from_ellipticity
+from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
 
 BANDS = ("g", "r", "i")
+LIGHT = "de_vaucouleurs"
 pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
 
 
@@ -66,6 +67,34 @@ def test_it_deflects_as_ours(candidate_rows):
     ours = sie_deflection(torch.from_numpy(x), torch.from_numpy(y), *mass)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a.numpy().ravel(), b, atol=1e-6)
+
+
+def test_the_truth_explains_a_bright_cusp(candidate_rows):
+    """Of de Vaucouleurs galaxies whose peak is 100 σ and more, at their own parameters."""
+    pytest.importorskip("lenstronomy")
+    from lensmill.survey.lenstronomy_fit import Fit, bands_of, chi2
+
+    population = Priors(lens_fraction=0, empty_fraction=1, companions=0, lens_light=LIGHT)
+    simulator = Simulator(population, Observing(LSST_10YEAR), Grid((41, 41), 0.2))
+    indices = torch.arange(24)
+    batch, (scene, _) = simulator(5, indices), simulator.draw(5, indices)
+    light = scene.foreground
+    e1, e2 = ellipticity_from_axis_ratio(light.q, light.phi)
+    noise = (batch["sky_sigma"][..., None, None] ** 2 + batch["clean"]).sqrt()
+    peak = (batch["clean"] / noise).amax((1, 2, 3))
+    for k in torch.where(peak > 100)[0].tolist()[:4]:
+        width = {"psf_fwhm": batch["psf_fwhm"][k].tolist(), "pixel_scale": 0.2}
+        start = lenstronomy_start({**candidate_rows[1], **width}, BANDS)
+        bulge = start["kwargs_params"]["lens_light_model"][0][0]
+        values = {"R_sersic": light.half_light_radius, "e1": e1, "e2": e2}
+        bulge |= {name: float(value[k, 0]) for name, value in values.items()}
+        centre = {"center_x": float(light.x[k, 0]), "center_y": float(light.y[k, 0])}
+        for part in ("lens_model", "lens_light_model"):
+            for component in start["kwargs_params"][part][0]:
+                component |= centre
+        fit = Fit(start, bands_of(start, batch["noisy"][k].numpy(), noise[k].numpy(), 2))
+        residuals = fit.residuals(fit.first)
+        assert chi2(residuals) / len(residuals) < 1.05
 
 
 def test_the_exported_script_improves_the_fit(finished, tmp_path):

@@ -6,8 +6,9 @@ Needs lenstronomy, astropy and scipy; not lensmill. The stamp holds an image for
 start: extensions g_SCI, r_SCI, … with variances g_VAR, … if any, or the HDUs that --hdus numbers,
 or one cube. The mass is an SIE, the galaxy de Vaucouleurs + exponential, the source exponential;
 amplitudes are solved for (none negative), every band by itself. In turn: the galaxy's light; the
-source's place, by trying; everything at once, by robust least squares. lensmill's posterior of
-theta_E, e1, e2 is the prior of the mass, unless --free. Writes lenstronomy's keyword arguments.
+Einstein radius and the source's place, by trying; everything at once, by robust least squares,
+coarsely and then finely sampled. lensmill's posterior of theta_E, e1, e2 is the prior of the mass,
+unless --free. Writes lenstronomy's keyword arguments.
 """
 
 import argparse
@@ -31,8 +32,15 @@ Kwargs = dict[str, Any]
 
 PARTS = {"lens": "lens_model", "source": "source_model", "lens_light": "lens_light_model"}
 ROBUST: dict[str, Any] = {"loss": "soft_l1", "f_scale": 2.0}
-STARTS = 2
-"""Places of the source from which everything is fitted, before the better one is finished."""
+STARTS = 3
+"""Einstein radii from which everything is fitted, before the best one is finished."""
+TRIED = (-2, -1, 0, 1, 2)
+"""Einstein radii that are tried, in lensmill's σ from its mean."""
+COARSE, FINE = 2, 4
+"""Points a pixel side, to find the lens and to finish: arcs may be thinner than a pixel."""
+SMALLEST = 0.5
+"""Cells, the least radius of the source: arcs that fall between the points make false optima."""
+SOURCE = ("center_x_source_light0", "center_y_source_light0")
 FAR = 1.5
 """Einstein radii beyond which what the galaxy's light does not explain is a neighbour's."""
 
@@ -60,12 +68,13 @@ def read_stamp(
 def bands_of(start: Start, images: Array, noise: Array, supersampling: int) -> list[list[Kwargs]]:
     """lenstronomy's multi_band_list; its frames are square, so the longer side is cut.
 
-    lenstronomy samples brightness at points: the PSF is widened by what the pixel adds to its
-    variance, scale² / 12, less what supersampling averages itself.
+    lenstronomy samples brightness at points: the PSF is widened by what a cell adds to its
+    variance, width² / 12. Cells are blurred before they are summed into pixels: else light would
+    be moved to its pixel's centre.
     """
     scale, (y, x) = start["pixel_scale"], images.shape[1:]
-    side = min(y, x)
-    pixel = 8 * np.log(2) * (scale / supersampling) ** 2 / 12
+    side = min(y, x, 2 * int(np.ceil((reach(start) + max(start["psf_fwhm"])) / scale)))
+    cell = 8 * np.log(2) * (scale / supersampling) ** 2 / 12
     first_y, first_x = (y - side) // 2, (x - side) // 2
     cut = np.s_[:, first_y : first_y + side, first_x : first_x + side]
     place = {
@@ -76,11 +85,17 @@ def bands_of(start: Start, images: Array, noise: Array, supersampling: int) -> l
     return [
         [
             {"image_data": image, "noise_map": sigma, **place},
-            {"psf_type": "GAUSSIAN", "fwhm": np.hypot(fwhm, pixel**0.5), "pixel_size": scale},
-            {"supersampling_factor": supersampling},
+            {"psf_type": "GAUSSIAN", "fwhm": np.hypot(fwhm, cell**0.5), "pixel_size": scale},
+            {"supersampling_factor": supersampling, "supersampling_convolution": True},
         ]
         for image, sigma, fwhm in zip(images[cut], noise[cut], start["psf_fwhm"], strict=True)
     ]
+
+
+def reach(start: Start) -> float:
+    """arcsec about the centre in which pixels are fitted."""
+    first, sigma = (start["kwargs_params"]["lens_model"][k][0]["theta_E"] for k in (0, 1))
+    return float(2 * (first + sigma) + max(start["psf_fwhm"]))
 
 
 class Fit:
@@ -95,25 +110,23 @@ class Fit:
         self.param = Param(start["kwargs_model"], linear_solver=True, **limits, **constraints)
         self.lower, self.upper = map(np.array, self.param.param_limits())
         self.names = self.param.num_param()[1]
+        cell = start["pixel_scale"] / bands[0][2]["supersampling_factor"]
+        size = self.names.index("R_sersic_source_light0")
+        self.lower[size] = max(self.lower[size], SMALLEST * cell)
         self.first, self.scale = (self.args({p: params[p][k] for p in params}) for k in (0, 1))
         self.theta_E = start["kwargs_params"]["lens_model"][0][0]["theta_E"]
+        self.models = [
+            SingleBandMultiModel(bands, start["kwargs_model"], band_index=band)
+            for band in range(len(bands))
+        ]
         good = np.all([np.isfinite(d["image_data"] / d["noise_map"]) for d, _, _ in bands], 0)
-        self.keep(good & (self.radius() < 2 * self.theta_E + max(start["psf_fwhm"])))
+        self.mask = good & (self.radius() < reach(start))
 
     def radius(self) -> Array:
         """Distance of each pixel from the stamp's centre, arcsec."""
         data = self.bands[0][0]
         step = np.arange(len(data["image_data"])) * self.start["pixel_scale"]
         return np.hypot(data["ra_at_xy_0"] + step, (data["dec_at_xy_0"] + step)[:, None])
-
-    def keep(self, mask: Array) -> None:
-        """Fit the pixels of `mask` alone."""
-        self.mask = mask
-        masks, model = [mask] * len(self.bands), self.start["kwargs_model"]
-        self.models = [
-            SingleBandMultiModel(self.bands, model, likelihood_mask_list=masks, band_index=band)
-            for band in range(len(self.bands))
-        ]
 
     def args(self, kwargs: Kwargs) -> Array:
         """Parameters as an array."""
@@ -124,13 +137,22 @@ class Fit:
         kwargs = self.param.args2kwargs(np.asarray(args))
         return {f"kwargs_{part}": kwargs[f"kwargs_{part}"] for part in PARTS}
 
+    def light(self, kwargs: dict[str, list[Kwargs]]) -> list[Array]:
+        """Each component at unit amplitude before the PSF, the same in every band."""
+        model = self.models[0]
+        x, y = model.ImageNumerics.coordinates_evaluate
+        lens, source, galaxy = (kwargs[f"kwargs_{part}"] for part in PARTS)
+        arcs, _ = model.source_mapping.image_flux_split(x, y, lens, source)
+        parts, _ = model.LensLightModel.functions_split(x, y, galaxy)
+        return [np.nan_to_num(each) for each in (*arcs, *parts)]
+
     def residuals(self, args: Array) -> Array:
         """(data − model) / σ of every band, with the best amplitudes that are not negative."""
-        kwargs = self.kwargs(args)
+        light = self.light(self.kwargs(args))
         found = []
         for model, (data, _, _) in zip(self.models, self.bands, strict=True):
-            sigma = data["noise_map"][self.mask]
-            response = np.nan_to_num(model.linear_response_matrix(**kwargs) / sigma)
+            sigma, blur = data["noise_map"][self.mask], model.ImageNumerics.re_size_convolve
+            response = np.array([blur(each)[self.mask] / sigma for each in light])
             image = data["image_data"][self.mask] / sigma
             found.append(image - nnls(response.T, image)[0] @ response)
         return np.concatenate(found)
@@ -163,16 +185,21 @@ def solve(
     return done, args
 
 
-def places(fit: Fit, args: Array, count: int = 8) -> list[Array]:
-    """`args` with the source at each place of a grid over the Einstein radius, best first."""
-    x, y = (fit.names.index(f"center_{axis}_source_light0") for axis in "xy")
+def places(fit: Fit, args: Array, count: int, tried: Sequence[float] = (0,)) -> list[Array]:
+    """`args` with each Einstein radius `tried`, in σ from its mean, and the source where it is
+    best of a grid of `count` by `count` places over that radius; best first.
+    """
+    theta_E, x, y = map(fit.names.index, ("theta_E_lens0", *SOURCE))
     steps = np.linspace(-0.8, 0.8, count)
-    tried = []
-    for step in [(i, j) for i in steps for j in steps if np.hypot(i, j) < 0.85]:
-        there = np.array(args)
-        there[[x, y]] = np.multiply(step, fit.theta_E)
-        tried.append((chi2(fit.residuals(there)), there))
-    return [there for _, there in sorted(tried, key=lambda each: each[0])]
+    inside = [(i, j) for i in steps for j in steps if np.hypot(i, j) < 0.85]
+    best = []
+    for sigmas in tried:
+        radius = fit.theta_E * np.exp(sigmas * fit.scale[theta_E] / fit.theta_E)
+        there = [np.array(args) for _ in inside]
+        for each, step in zip(there, inside, strict=True):
+            each[theta_E], each[[x, y]] = radius, np.multiply(step, radius)
+        best.append(min((chi2(fit.residuals(each)), list(each)) for each in there))
+    return [np.array(each) for _, each in sorted(best)]
 
 
 def chi2(residuals: Array) -> float:
@@ -190,20 +217,23 @@ def without_neighbours(fit: Fit, args: Array) -> Array:
 
 
 def fit_lens(
-    start: Start, images: Array, noise: Array, supersampling: int = 1, free: bool = False
+    start: Start, images: Array, noise: Array, supersampling: int = FINE, free: bool = False
 ) -> dict[str, Any]:
     """What was found: lenstronomy's keyword arguments, χ² per pixel before and after, converged."""
-    fit = Fit(start, bands_of(start, images, noise, supersampling))
-    rough = places(fit, fit.first, 4)[0]
-    _, light = solve(fit, rough, "lens_light", max_nfev=15)
-    fit.keep(without_neighbours(fit, light))
-    best = places(fit, light)[:STARTS]
-    first = min((solve(fit, args, max_nfev=12) for args in best), key=lambda each: each[0].cost)[1]
+    coarse, fit = (
+        Fit(start, bands_of(start, images, noise, points)) for points in (COARSE, supersampling)
+    )
+    (rough,) = places(coarse, coarse.first, 4)
+    _, light = solve(coarse, rough, "lens_light", max_nfev=15, ftol=1e-3)
+    coarse.mask = fit.mask = without_neighbours(coarse, light)
+    best = places(coarse, light, 8, TRIED)[:STARTS]
+    tried = (solve(coarse, args, max_nfev=12, ftol=1e-3) for args in best)
+    first = min(tried, key=lambda each: each[0].cost)[1]
     done, args = solve(fit, first, prior=not free, max_nfev=60, xtol=1e-4, ftol=1e-4)
     pixels = len(fit.bands) * fit.mask.sum()
     return {
         "converged": bool(done.status > 0),
-        "chi2_start": chi2(fit.residuals(places(fit, fit.first, 4)[0])) / pixels,
+        "chi2_start": chi2(fit.residuals(rough)) / pixels,
         "chi2": chi2(fit.residuals(args)) / pixels,
         "kwargs_result": fit.kwargs(args),
     }
@@ -215,7 +245,7 @@ def main() -> None:
     parser.add_argument("start", type=Path)
     parser.add_argument("stamp", type=Path)
     parser.add_argument("--hdus", help="HDU of each band's image, such as 1,4,7")
-    parser.add_argument("--supersampling", type=int, default=1)
+    parser.add_argument("--supersampling", type=int, default=FINE)
     parser.add_argument("--free", action="store_true", help="no prior on the mass")
     parser.add_argument("--out", type=Path, help="START_fit.json by default")
     given = parser.parse_args()
