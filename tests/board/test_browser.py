@@ -218,6 +218,76 @@ def test_focus_is_seen_wherever_it_goes(page):
         assert page.evaluate_handle("document.activeElement").evaluate(seen)
 
 
+LEGIBLE = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => channels(colour).slice(0, 3)
+    .map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
+  const ground = (node) => {
+    const colour = getComputedStyle(node).backgroundColor;
+    return channels(colour)[3] === 0 ? ground(node.parentElement) : colour;
+  };
+  const contrast = (node) => {
+    const both = [getComputedStyle(node).color, ground(node)];
+    const [low, high] = both.map(light).sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const says = (node) => [...node.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  const { innerWidth } = window, wrong = [];
+  for (const node of document.body.querySelectorAll("*")) {
+    const box = node.getBoundingClientRect();
+    if (!box.width || !node.checkVisibility() || !(says(node) || node.matches("input"))) continue;
+    if (box.right > innerWidth + 1 || box.left < -1) wrong.push(["outside", node.outerHTML]);
+    const drawn = node.closest("svg"); // its unit is the arcsec
+    const size = drawn ? box.height : parseFloat(getComputedStyle(node).fontSize);
+    if (size < 12) wrong.push(["small", node.outerHTML]);
+    if (!drawn && contrast(node) < 4.5) wrong.push(["faint", node.outerHTML]);
+  }
+  if (document.documentElement.scrollWidth > innerWidth) wrong.push(["wide", ""]);
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (2560, 1440)])
+def test_readable_in_small_and_large_windows(page, width, height):
+    """Nothing beyond the edge, no letter under 12 pixels, contrast as WCAG 2.1 AA has it."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.keyboard.press("a")
+    page.wait_for_selector(".tile .badge:text('A')")
+    assert page.evaluate(LEGIBLE) == []
+    page.keyboard.press("t")
+    page.wait_for_selector(".line.cursor .text:text('object 001')")
+    assert page.evaluate(LEGIBLE) == []
+    page.keyboard.press("Enter")
+    page.wait_for_selector("figure.large svg .median")
+    assert page.evaluate(LEGIBLE) == []
+    sizes = page.locator("figure").evaluate_all("all => all.map((f) => f.offsetWidth)")
+    assert max(sizes) > 0.3 * width, "the large image is large"
+    page.keyboard.press("?")
+    page.wait_for_selector("#help[open]")
+    assert page.evaluate(LEGIBLE) == []
+    page.goto(f"{page.url.split('/objects')[0]}/grades")
+    page.wait_for_selector("#graders td")
+    assert page.evaluate(LEGIBLE) == []
+
+
+def test_a_scrolled_frame_leaves_the_cells_in_sight_as_they_are(page):
+    page.wait_for_load_state("networkidle")
+    page.route("**/state.json*", lambda route: route.abort())  # what others did is drawn, too
+    page.wait_for_timeout(1000)
+    changes = page.evaluate("""async () => {
+      const list = document.getElementById("list");
+      const frame = () => new Promise(requestAnimationFrame);
+      let changes = 0;
+      const all = { attributes: true, childList: true, characterData: true, subtree: true };
+      new MutationObserver((some) => (changes += some.length))
+        .observe(document.getElementById("place-0"), all);
+      for (let n = 0; n < 20; n++) { list.scrollTop += 5; await frame(); await frame(); }
+      return [list.scrollTop, changes];
+    }""")
+    assert changes == [100, 0]
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_a_name(page, name):
     page.goto(page.url.split("?")[0] + "?where=id+contains+object+or+p_lens+%3C+0.03&sort=p_lens")

@@ -1,6 +1,7 @@
 """Images: the five panels, from FITS or a picture, and from nowhere outside of the run."""
 
 import io
+import os
 import shutil
 
 import numpy as np
@@ -123,3 +124,20 @@ def test_wrong_looks_are_refused():
         Look(stretch="log")
     with pytest.raises(ValueError, match="white"):
         Look(white=float("nan"))
+
+
+def test_a_folder_of_images_is_listed_once(run, monkeypatch):
+    """Of 100,000 files; and again when one has come."""
+    folder, listed = run / "images", []
+    os.utime(folder, (1e9, 1e9))
+    glob = type(folder).glob
+    monkeypatch.setattr(
+        type(folder), "glob", lambda self, *rest: listed.append(1) or glob(self, *rest)
+    )
+    products = Products(run)
+    for number in (2, 3, 4):
+        assert products.images({"product": f"00000_{number:05d}_"}) is None
+    assert len(listed) == 1
+    write_images(folder / "00000_00003_late.fits")
+    assert products.images({"product": "00000_00003_"}).name == "00000_00003_late.fits"
+    assert len(listed) == 2

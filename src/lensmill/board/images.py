@@ -1,9 +1,11 @@
 """Images: the five panels of a candidate as PNG, from its FITS file or else from its picture."""
 
 import io
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ from lensmill.evaluation.pictures import (
 PANELS = ("input", "denoised", "source", "lens_light", "residual")
 """In the order of a picture."""
 COLOUR = "colour"
+SETTLED = 2_000_000_000
+"""Nanoseconds after which a folder's time of change tells all changes."""
 BROKEN = (OSError, ValueError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
 """What half a file, or no image at all, raises."""
 
@@ -53,6 +57,8 @@ class Products:
     def __init__(self, run: Path) -> None:
         self.run = run.resolve()
         self._by_number: dict[str, str] = {}
+        self._listed: int | None = None  # when the folder, as it is listed, was changed
+        self._lock = Lock()
 
     def images(self, row: Row) -> Path | None:
         """The FITS file of a candidate."""
@@ -61,8 +67,18 @@ class Products:
         if exact is not None or not name.endswith("_"):
             return exact
         if name not in self._by_number:
-            self._by_number = {p.name[:12]: p.name for p in (self.run / "images").glob("*.fits")}
+            self._list()
         return self._inside(f"images/{self._by_number.get(name, '')}")
+
+    def _list(self) -> None:
+        """The files by part and number: once for all who ask, and again when more have come."""
+        folder = self.run / "images"
+        with self._lock:
+            changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+            if changed != self._listed:
+                self._by_number = {path.name[:12]: path.name for path in folder.glob("*.fits")}
+                # A file may yet come within the same tick of the clock.
+                self._listed = changed if time.time_ns() - changed > SETTLED else None
 
     def picture(self, row: Row) -> Path | None:
         """The PNG file with the five panels of a candidate."""

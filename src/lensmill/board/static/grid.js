@@ -9,13 +9,16 @@ export class Grid {
     this.nodes = new Map();
     this.free = [];
     scroller.addEventListener("scroll", () => this.later(), { passive: true });
-    new ResizeObserver(() => this.later()).observe(scroller);
+    new ResizeObserver(() => this.later(true)).observe(scroller);
   }
 
-  later() {
+  // Before the next frame: the cells that scrolled in, or all of them where they `changed`.
+  later(changed = false) {
+    this.changed ||= changed;
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
-      this.draw();
+      if (this.changed) this.draw();
+      else this.follow();
     });
   }
 
@@ -27,6 +30,7 @@ export class Grid {
     this.draw();
   }
 
+  // What a scrolled frame does not ask for again: it would be laid out anew each time.
   measure() {
     const { width, height, gap } = this.cells.size();
     const inside = this.space.clientWidth;
@@ -36,33 +40,71 @@ export class Grid {
     this.gap = gap;
     this.step = this.height + gap;
     this.space.style.height = `${Math.ceil(this.total / this.columns) * this.step}px`;
+    this.screen = this.scroller.clientHeight;
+    this.above = this.space.offsetTop;
   }
 
+  // All cells in sight, as they are now.
   draw() {
+    this.changed = false;
     if (!this.scroller.clientHeight) return;
     this.measure();
-    const top = this.scroller.scrollTop - this.space.offsetTop;
-    const margin = AHEAD * this.scroller.clientHeight;
-    const first = Math.max(0, Math.floor((top - margin) / this.step)) * this.columns;
-    const end = Math.ceil((top + this.scroller.clientHeight + margin) / this.step) * this.columns;
-    this.keepOnly(first, Math.min(this.total, end));
-    for (let place = first; place < Math.min(this.total, end); place++) this.show(place);
+    const range = this.range();
+    this.keepOnly(range);
+    this.nodes.forEach((node, place) => this.show(node, place));
+    this.fill(range);
     this.scroller.setAttribute("aria-activedescendant", `place-${this.cursor}`);
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => this.nodes.forEach((node) => this.cells.settle(node)), IDLE);
   }
 
-  keepOnly(first, end) {
+  // Those that come into sight; the others stay as they are.
+  follow() {
+    if (!this.screen) return;
+    const range = this.range(false);
+    this.keepOnly(range);
+    this.fill(range);
+  }
+
+  // First place and end: what a fast scroll jumps over gets nothing ready beyond what is seen.
+  range(still = true) {
+    const top = this.scroller.scrollTop - this.above;
+    const jumped = !still && Math.abs(top - this.top) > this.screen;
+    const margin = jumped ? 0 : AHEAD * this.screen;
+    this.top = top;
+    const first = Math.max(0, Math.floor((top - margin) / this.step)) * this.columns;
+    const end = Math.ceil((top + this.screen + margin) / this.step) * this.columns;
+    return [first, Math.min(this.total, end)];
+  }
+
+  // Nodes where there are none, and pictures once the list stands still.
+  fill(range) {
+    this.ready(range);
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.settle(), IDLE);
+  }
+
+  ready([first, end]) {
+    for (let place = first; place < end; place++) {
+      if (!this.nodes.has(place)) this.show(this.free.pop() ?? this.add(), place);
+    }
+    for (const node of this.free) if (!node.hidden) node.hidden = true;
+  }
+
+  settle() {
+    const range = this.range();
+    this.keepOnly(range);
+    this.ready(range);
+    this.nodes.forEach((node) => this.cells.settle(node));
+  }
+
+  keepOnly([first, end]) {
     for (const [place, node] of this.nodes) {
       if (place >= first && place < end) continue;
       this.nodes.delete(place);
       this.free.push(node);
-      node.hidden = true;
     }
   }
 
-  show(place) {
-    const node = this.nodes.get(place) ?? this.free.pop() ?? this.add();
+  show(node, place) {
     this.nodes.set(place, node);
     const x = (place % this.columns) * (this.width + this.gap);
     node.hidden = false;

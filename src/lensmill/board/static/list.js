@@ -5,13 +5,15 @@ import { listed, withQuery } from "./state.js";
 const PAGE = 100;
 const KEPT_PAGES = 60;
 const PAUSE = 50; // ms
-const AT_ONCE = 4;
+const AT_ONCE = 3;
+const MOST_WANTED = 8; // as many as the largest window shows
 
 export class List {
   constructor(changed, failed) {
     this.changed = changed;
     this.failed = failed;
     this.wanted = new Set();
+    this.asked = 0;
     this.forget();
   }
 
@@ -50,15 +52,21 @@ export class List {
     return (page ?? this.stale?.get(number))?.[place % PAGE];
   }
 
-  // Of the pages that were wanted in the last moment, as many as were scrolled past, the newest.
+  // After a moment, so that what is scrolled past is not asked for.
   want(number) {
     this.wanted.delete(number);
     this.wanted.add(number);
     this.soon ??= setTimeout(() => {
       this.soon = undefined;
-      for (const each of [...this.wanted].slice(-AT_ONCE)) this.fetch(each);
-      this.wanted.clear();
+      this.next();
     }, PAUSE);
+  }
+
+  // The newest of the wanted pages first, few at once: none waits behind those scrolled past.
+  next() {
+    const newest = [...this.wanted].slice(-MOST_WANTED);
+    while (newest.length && this.asked < AT_ONCE) this.fetch(newest.pop());
+    this.wanted = new Set(newest);
   }
 
   async fetch(number) {
@@ -66,6 +74,7 @@ export class List {
     if (pages.has(number)) return;
     pages.set(number, null);
     if (pages.size > KEPT_PAGES) pages.delete(pages.keys().next().value);
+    this.asked++;
     try {
       const page = await this.fetchPage(number);
       if (era !== this.era || pages !== this.pages) return;
@@ -74,6 +83,9 @@ export class List {
     } catch (error) {
       pages.delete(number);
       if (era === this.era) this.failed(error);
+    } finally {
+      this.asked--;
+      this.next();
     }
   }
 

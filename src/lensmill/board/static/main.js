@@ -11,7 +11,7 @@ import { address, read, state, withQuery, write } from "./state.js";
 
 const POLL = 5000; // ms
 const part = (name) => document.getElementById(name);
-const list = new List(() => grid.later(), tell);
+const list = new List(() => grid.later(true), tell);
 const kinds = { mosaic: tiles(list), table: lines(list) };
 const grid = new Grid(part("list"), part("space"), kinds.mosaic);
 let now; // what the server said of the run
@@ -191,6 +191,7 @@ async function poll() {
     return;
   }
   if (now.revision > known) list.refresh();
+  else grid.later(true); // asks again for what could not be had
   known = Math.max(known, now.revision);
   const more = now.rows - (list.rows ?? now.rows);
   part("fresh").hidden = more <= 0;
