@@ -76,13 +76,13 @@ def test_other_pixels_are_seen_and_held_by_the_recipe(images, weights, tmp_path)
     assert high == pytest.approx(0.4)
 
 
-def copied(done, folder, **changed):
+def copied(done, place, **changed):
     """What a run left, under other settings; None takes one away."""
-    (folder / "catalogue.parquet").write_bytes((done / "catalogue.parquet").read_bytes())
+    (place / "catalogue.parquet").write_bytes((done / "catalogue.parquet").read_bytes())
     settings = {**json.loads((done / "run.json").read_text()), **changed}
     kept = {key: value for key, value in settings.items() if value is not None}
-    (folder / "run.json").write_text(json.dumps(kept))
-    return folder
+    (place / "run.json").write_text(json.dumps(kept))
+    return place
 
 
 def test_the_folder_is_that_of_the_run(done, images, weights):
