@@ -5,13 +5,15 @@
 One tile of SIDE × SIDE pixels in three bands, each with variance and mask, as Rubin writes them
 (plain, and compressed as DES and the Legacy Surveys do); 64 × 64 pixels around each position, with
 everything estimated that a run needs. Memory is that of a process of its own that only reads.
+The load average of the machine is noted before and after: what else runs makes a second of the
+clock worth less, and leaves a second of the processor much the same.
 Writes benchmarks/results/tile.json.
 """
 
 import json
 import multiprocessing
+import os
 import platform
-import resource
 import sys
 import tempfile
 import time
@@ -25,6 +27,7 @@ from astropy.wcs import WCS
 
 from lensmill.provenance import provenance
 from lensmill.survey.stamps import Reading, Stamp, find_objects, read
+from survey import peak_memory
 
 RESULTS = Path(__file__).parent / "results" / "tile.json"
 SIGMA = {"g": 2.0, "r": 3.0, "i": 5.0}
@@ -66,14 +69,9 @@ def write_positions(path: Path, count: int, side: int) -> None:
     Table({"id": np.arange(count), "ra": ra, "dec": dec}).write(path)
 
 
-def peak_mb() -> float:
-    """Of this process, so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def measure(folder: Path, positions: Path, results: Any) -> None:
     """Seconds to place and to read everything, and the memory it took beyond the imports."""
-    before, start = peak_mb(), time.perf_counter()
+    before, start, cpu = peak_memory(), time.perf_counter(), time.process_time()
     reading = Reading(positions=positions)
     entries = find_objects(folder, reading)
     placed = time.perf_counter()
@@ -84,8 +82,9 @@ def measure(folder: Path, positions: Path, results: Any) -> None:
             "entries": len(entries),
             "seconds_to_place": placed - start,
             "seconds_to_read": time.perf_counter() - placed,
-            "peak_memory_mb": peak_mb(),
-            "memory_beyond_imports_mb": peak_mb() - before,
+            "cpu_seconds": time.process_time() - cpu,
+            "peak_memory_mb": peak_memory(),
+            "memory_beyond_imports_mb": peak_memory() - before,
         }
     )
 
@@ -104,6 +103,7 @@ def alone(folder: Path, positions: Path) -> dict[str, Any]:
 def main(count: int = 2000, side: int = 4096) -> None:
     """Measure both kinds of tile and write the figures."""
     figures: dict[str, Any] = {}
+    load = [os.getloadavg()[0]]
     for name, compressed in (("plain", False), ("compressed", True)):
         with tempfile.TemporaryDirectory() as temporary:
             folder, positions = Path(temporary) / "tiles", Path(temporary) / "positions.parquet"
@@ -112,10 +112,15 @@ def main(count: int = 2000, side: int = 4096) -> None:
             write_positions(positions, count, side)
             found = alone(folder, positions)
         seconds = found["seconds_to_place"] + found["seconds_to_read"]
-        figures[name] = {**found, "tile_mb": size / 2**20, "positions_per_s": count / seconds}
-        print(f"{name}: {count / seconds:.0f} positions/s, {found['peak_memory_mb']:.0f} MB")
+        rates = {
+            "positions_per_s": count / seconds,
+            "positions_per_cpu_s": count / found["cpu_seconds"],
+        }
+        figures[name] = {**found, "tile_mb": size / 2**20, **rates}
+        print(name, {key: round(value) for key, value in rates.items()}, found["peak_memory_mb"])
     about = {"positions": count, "side": side, "cut": [64, 64], "bands": list(SIGMA)}
-    machine = {"machine": platform.processor() or platform.machine()}
+    load.append(os.getloadavg()[0])
+    machine = {"machine": platform.processor() or platform.machine(), "load_average": load}
     RESULTS.write_text(json.dumps({**about, **figures, **machine, **provenance()}, indent=1) + "\n")
 
 

@@ -1,5 +1,6 @@
 """docs/how-do-i-run-it-on-tiles.md: its commands are read, its flags are those of the code."""
 
+import json
 import re
 import shlex
 import sys
@@ -56,3 +57,18 @@ def test_every_flag_of_the_code_is_on_the_page():
     }
     assert {"off_tile", "masked_centre"} <= {*re.findall(r"`([a-z_]+)`", text)}
     assert sorted(word for word in words if f"`{word}`" not in text + pages) == []
+
+
+def test_its_figures_are_the_benchmarks():
+    figures = json.loads((ROOT / "benchmarks/results/tile.json").read_text())
+    plain, compressed = figures["plain"], figures["compressed"]
+    assert plain["stamps"] == compressed["stamps"] == figures["positions"] == 2000
+    memory = max(each["memory_beyond_imports_mb"] for each in (plain, compressed))
+    for words in (
+        f"take {plain['cpu_seconds']:.0f} seconds of one processor",
+        f"({plain['positions_per_cpu_s']:.0f} positions a second)",
+        f"{compressed['cpu_seconds']:.0f} where the tile is compressed",
+        f"({compressed['positions_per_cpu_s']:.0f})",
+        f"and {memory:.0f} MB",
+    ):
+        assert words in PAGE.read_text().replace("\n", " ")

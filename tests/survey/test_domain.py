@@ -76,14 +76,30 @@ def test_other_pixels_are_seen_and_held_by_the_recipe(images, weights, tmp_path)
     assert high == pytest.approx(0.4)
 
 
-def test_the_folder_is_taken_from_the_run_where_it_says(done, images, weights, tmp_path):
+def copied(done, place, **changed):
+    """What a run left, under other settings; None takes one away."""
+    (place / "catalogue.parquet").write_bytes((done / "catalogue.parquet").read_bytes())
+    settings = {**json.loads((done / "run.json").read_text()), **changed}
+    kept = {key: value for key, value in settings.items() if value is not None}
+    (place / "run.json").write_text(json.dumps(kept))
+    return place
+
+
+def test_the_folder_is_that_of_the_run(done, images, weights):
+    assert json.loads((done / "run.json").read_text())["folder"] == str(images)
+    assert check_domain(done, weights=weights, count=COUNT)["objects"] == 12
+
+
+def test_a_folder_that_is_gone_is_named_and_another_goes_before_it(done, images, weights, tmp_path):
+    moved = copied(done, tmp_path, folder=str(tmp_path / "gone"))
+    with pytest.raises(ValueError, match=r"gone, which .*run\.json says .* is not there"):
+        check_domain(moved, weights=weights, count=COUNT)
+    assert check_domain(moved, images, weights=weights, count=COUNT)["objects"] == 12
+
+
+def test_a_run_that_names_no_folder_needs_one(done, weights, tmp_path):
     with pytest.raises(ValueError, match="which folder was run"):
-        check_domain(done, weights=weights, count=COUNT)
-    settings = json.loads((done / "run.json").read_text())
-    for name in ("catalogue.parquet",):
-        (tmp_path / name).write_bytes((done / name).read_bytes())
-    (tmp_path / "run.json").write_text(json.dumps({**settings, "folder": str(images)}))
-    assert check_domain(tmp_path, weights=weights, count=COUNT)["objects"] == 12
+        check_domain(copied(done, tmp_path, folder=None), weights=weights, count=COUNT)
 
 
 def test_other_weights_or_other_images_are_refused(done, images, weights, write_weights, tmp_path):

@@ -22,7 +22,9 @@ from lensmill.cli.shared import DeviceOption, chosen_device, friendly, progress
 @app.command()
 def check_domain(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
-    images: Annotated[Path | None, typer.Option(help="The folder of images that was run.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="The folder that was run, if it has moved since.")
+    ] = None,
     bands: BandsOption = "g,r,i",
     survey: SurveyOption = None,
     pixel_scale: PixelScaleOption = None,

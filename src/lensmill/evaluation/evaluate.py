@@ -57,18 +57,7 @@ def evaluate(
     if modules.bands != loader.bands:
         raise ValueError(f"{weights} works on {modules.bands}, the recipe gives {loader.bands}")
     ranges = target_ranges(loader.simulator, loader.seed)
-    steps = math.ceil(count / batch)
-    parts: list[dict[str, Column]] = []
-    examples: dict[str, Column] = {}
-    for step in range(steps):
-        truth, predicted = _predicted(modules, loader, step, device)
-        examples = examples or chosen(truth, predicted)
-        first = FIRST_INDEX[split] + step * batch
-        index = torch.arange(first, first + batch)
-        left = max(0, baseline - step * batch)
-        parts.append(rows(index, truth, predicted, left, build_survey(recipe.simulation)))
-        report((step + 1) / steps, f"{min((step + 1) * batch, count)} of {count} systems")
-    table = {name: column[:count] for name, column in joined(parts).items()}
+    table, examples = _systems(modules, loader, recipe, count, baseline, device, report)
     settings = {
         "count": count,
         "split": split,
@@ -85,6 +74,30 @@ def evaluate(
     _write(out, table, summary)
     save_examples(out, examples)
     return summary
+
+
+def _systems(
+    modules: Modules,
+    loader: Loader,
+    recipe: Recipe,
+    count: int,
+    baseline: int,
+    device: str,
+    report: Report,
+) -> tuple[dict[str, Column], dict[str, Column]]:
+    """A row for each of the first `count` systems, and the pictures of a few."""
+    parts: list[dict[str, Column]] = []
+    examples: dict[str, Column] = {}
+    steps = math.ceil(count / loader.batch)
+    for step in range(steps):
+        truth, predicted = _predicted(modules, loader, step, device)
+        examples = examples or chosen(truth, predicted)
+        done = step * loader.batch
+        index = torch.arange(loader.batch) + FIRST_INDEX[loader.split] + done
+        left = max(0, baseline - done)
+        parts.append(rows(index, truth, predicted, left, build_survey(recipe.simulation)))
+        report((step + 1) / steps, f"{min(done + loader.batch, count)} of {count} systems")
+    return {name: column[:count] for name, column in joined(parts).items()}, examples
 
 
 def _predicted(

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-ROWS = 2**15
-"""Rows that are read at a time."""
+ROWS = 2**12
+"""Rows that are read at a time: they are filtered and sorted, in copies."""
 REASONS = 1000
 """Different reasons that are counted; what is beyond them is counted as `OTHERS`."""
 OTHERS = "other reasons"

@@ -68,20 +68,18 @@ def check_domain(
     """Compare the objects of `run` with the training simulation of its weights; the comparison.
 
     Up to `count` of the objects are looked at, and as many simulated ones. images: the folder that
-    was run, where run.json does not say. Writes domain.json, domain.png (yours orange, training
-    blue) and finetune.toml into `run`. ValueError where the weights are not those of the run, or
-    have no card that says what they were trained on.
+    was run, where it is not that of run.json any more. Writes domain.json, domain.png (yours
+    orange, training blue) and finetune.toml into `run`. ValueError where the folder is gone, the
+    weights are not those of the run, or have no card that says what they were trained on.
     """
     settings = read_json(run / "run.json")
-    folder = images or settings.get("folder")
-    if folder is None:
-        raise ValueError(f"{run / 'run.json'} does not say which folder was run; give it too")
+    folder = images or _folder_read(run, settings)
     reading = reading or Reading()
     chain = load_chain(weights, trust)
     if settings.get("weights") != chain.digests:
         raise ValueError(f"{run} was made with other weights; give theirs")
     chain.pipeline.to(device)
-    stamps = _stamps(run, Path(folder), reading, count)
+    stamps = _stamps(run, folder, reading, count)
     recipe = _trained_by(weights or FOLDER)
     shape = stamps[0].image.shape[1:]
     yours = look(chain, _batches(stamps, device), lambda n: report(n / 2 / len(stamps), "yours"))
@@ -97,6 +95,19 @@ def check_domain(
     summary = {**found, "flags": flags, "advice": advice}
     _write(run, summary, yours, training[kinds > 0], closer(recipe, found["traits"], shape))
     return summary
+
+
+def _folder_read(run: Path, settings: dict[str, Any]) -> Path:
+    """Where the images of a run were, if they still are."""
+    folder = settings.get("folder", settings.get("watched"))
+    if folder is None:
+        raise ValueError(f"{run / 'run.json'} does not say which folder was run; give it as images")
+    if not Path(folder).exists():
+        raise ValueError(
+            f"{folder}, which {run / 'run.json'} says was run, is not there; give the folder's "
+            "new place as images"
+        )
+    return Path(folder)
 
 
 def _scales(loader: Loader, count: int) -> Array:

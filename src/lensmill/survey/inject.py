@@ -1,7 +1,7 @@
 """Inject: what the chain finds of simulated arcs in the user's own galaxies."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -61,29 +61,21 @@ def inject(
 
     zero_point: AB magnitude of one image unit; gain: e⁻ per image unit; one number, or one per
     band. threshold: p_lens from which a lens counts as found; None: the one that `ALLOWED` of the
-    untouched galaxies exceed. Writes inject.parquet (a row per
-    injection, and one per untouched galaxy), inject.json (completeness, false-positive rate) and
-    inject.png into `out`. ValueError where nothing can be read or the bands are not g, r, i.
+    untouched galaxies exceed. Writes inject.parquet (a row per injection, and one per untouched
+    galaxy), inject.json (completeness, false-positive rate) and inject.png into `out`. ValueError
+    where nothing can be read or the bands are not g, r, i.
     """
     reading = reading or Reading()
     if tuple(reading.bands) != sources.bands:
         raise ValueError(f"arcs have the bands {sources.bands}, not {reading.bands}")
     photometry = Photometry.of(reading.bands, zero_point, gain, reading.survey)
-    chain = load_chain(weights, trust)
-    if not any(P_LENS in stage.writes for stage in chain.pipeline.members):
-        raise ValueError("these weights find no lenses: they hold no classify")
-    chain.pipeline.to(device)
-    entries = find_objects(folder, reading)
-    total = min(galaxies, sum(map(count_objects, entries)))
-    every = (item for entry in entries for item in read(entry, reading))
-    stamps = islice((item for item in every if isinstance(item, Stamp)), galaxies)
+    chain = _finder(weights, trust, device)
     rows: list[dict[str, Any]] = []
-    for number, stamp in enumerate(stamps):
+    for number, stamp in enumerate(_galaxies(folder, reading, galaxies, report)):
         first = number * injections
         indices = torch.arange(first, first + injections)
         injected = inject_into(stamp, photometry, sources, seed, indices)
         rows += _measured(stamp, injected, chain, device)
-        report((number + 1) / total, f"{number + 1} of {total} galaxies")
     if not rows:
         raise ValueError(f"{folder}: none of its objects can be read; see lensmill run")
     table = pa.Table.from_pylist(rows)
@@ -101,6 +93,26 @@ def inject(
     (out / "inject.json").write_text(json.dumps({**summary, **provenance()}, indent=1))
     picture(trials).save(out / "inject.png")
     return summary
+
+
+def _finder(weights: Path | None, trust: bool, device: str) -> Chain:
+    """A chain that says what is a lens."""
+    chain = load_chain(weights, trust)
+    if not any(P_LENS in stage.writes for stage in chain.pipeline.members):
+        raise ValueError("these weights find no lenses: they hold no classify")
+    chain.pipeline.to(device)
+    return chain
+
+
+def _galaxies(folder: Path, reading: Reading, most: int, report: Report) -> Iterator[Stamp]:
+    """The first objects that can be read; `report` hears of each when it is done with."""
+    entries = find_objects(folder, reading)
+    total = min(most, sum(map(count_objects, entries)))
+    every = (item for entry in entries for item in read(entry, reading))
+    stamps = islice((item for item in every if isinstance(item, Stamp)), most)
+    for number, stamp in enumerate(stamps, 1):
+        yield stamp
+        report(number / total, f"{number} of {total} galaxies")
 
 
 def _measured(stamp: Stamp, injected: Injected, chain: Chain, device: str) -> list[dict[str, Any]]:

@@ -75,7 +75,8 @@ def run(
     if chain.pipeline.bands != tuple(reading.bands):
         raise ValueError(f"the weights are for bands {chain.pipeline.bands}, not {reading.bands}")
     try:
-        precision = _claim(out, _identity(entries, reading, chain, options), chain, options)
+        identity = _identity(entries, reading, chain, options)
+        precision = _claim(out, identity, folder.absolute(), chain, options)
         threads = None if engine == HERE else 1
         places = (out.absolute(), weights and weights.absolute())
         job = Job(*places, reading, trust, chain.digest, options, precision, threads)
@@ -104,7 +105,9 @@ def _identity(
     }
 
 
-def _claim(out: Path, identity: dict[str, Any], chain: Chain, options: Options) -> Precision:
+def _claim(
+    out: Path, identity: dict[str, Any], folder: Path, chain: Chain, options: Options
+) -> Precision:
     """Makes `out` this run's, or finds that it is; returns the precision with which it began."""
     path = out / RUN
     if path.is_file():
@@ -120,7 +123,8 @@ def _claim(out: Path, identity: dict[str, Any], chain: Chain, options: Options) 
         raise ValueError(f"{out} is not empty and holds no run; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     precision = options.precision or chosen_precision(chain, options.device)
-    write_json(path, {**identity, "precision": precision, **provenance()})
+    began = {"folder": str(folder), "precision": precision}
+    write_json(path, {**identity, **began, **provenance()})
     return precision
 
 
