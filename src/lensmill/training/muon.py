@@ -34,33 +34,33 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None if closure is None else closure()
         for group in self.param_groups:
             for weight in (each for each in group["params"] if each.grad is not None):
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
-                turn = self._orthogonal if weight.ndim > 1 else self._adam
-                weight.sub_(group["lr"] * turn(weight, group))
+                turn = _orthogonal if weight.ndim > 1 else _adam
+                weight.sub_(group["lr"] * turn(weight.grad, self.state[weight], group))
         return loss
 
-    def _orthogonal(self, weight: Tensor, group: dict[str, Any]) -> Tensor:
-        state = self.state[weight]
-        mean = state.setdefault("momentum", torch.zeros_like(weight))
-        mean.lerp_(weight.grad, 1 - group["momentum"])
-        ahead = torch.lerp(weight.grad, mean, group["momentum"]).flatten(1)
-        return (ADAM_RMS * max(ahead.shape) ** 0.5 * orthogonal(ahead)).reshape(weight.shape)
 
-    def _adam(self, weight: Tensor, group: dict[str, Any]) -> Tensor:
-        state = self.state[weight]
-        mean = state.setdefault("mean", torch.zeros_like(weight))
-        square = state.setdefault("square", torch.zeros_like(weight))
-        steps = state.setdefault("steps", torch.zeros(()))
-        steps.add_(1)
-        first, second = group["betas"]
-        mean.lerp_(weight.grad, 1 - first)
-        square.lerp_(weight.grad.square(), 1 - second)
-        size = (square / (1 - second ** float(steps))).sqrt()
-        return mean / (1 - first ** float(steps)) / (size + 1e-8)
+def _orthogonal(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+    mean: Tensor = state.setdefault("momentum", torch.zeros_like(gradient))
+    mean.lerp_(gradient, 1 - group["momentum"])
+    ahead = torch.lerp(gradient, mean, group["momentum"]).flatten(1)
+    return (ADAM_RMS * max(ahead.shape) ** 0.5 * orthogonal(ahead)).reshape(gradient.shape)
+
+
+def _adam(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
+    mean: Tensor = state.setdefault("mean", torch.zeros_like(gradient))
+    square: Tensor = state.setdefault("square", torch.zeros_like(gradient))
+    steps: Tensor = state.setdefault("steps", torch.zeros(()))
+    steps.add_(1)
+    first, second = group["betas"]
+    mean.lerp_(gradient, 1 - first)
+    square.lerp_(gradient.square(), 1 - second)
+    size = (square / (1 - second ** float(steps))).sqrt()
+    return mean / (1 - first ** float(steps)) / (size + 1e-8)
 
 
 def orthogonal(matrix: Float[Tensor, "row column"]) -> Float[Tensor, "row column"]:
