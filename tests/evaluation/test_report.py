@@ -17,6 +17,7 @@ from lensmill.evaluation.examples import ROWS as PICTURES
 from lensmill.evaluation.examples import save_examples
 from lensmill.evaluation.pictures import strip
 from lensmill.evaluation.report import report, table_one_of
+from lensmill.evaluation.table_one import UNKNOWN
 
 HOSTILE = "<script>alert(1)</script>' onfocus='alert(2)"
 ROWS = [
@@ -213,7 +214,9 @@ def test_the_papers_table_is_on_the_page_and_in_the_terminal(evaluation):
     lines = table_one_of(evaluation).splitlines()
     (line,) = (line for line in lines if line.startswith("(c) denoised against clean"))
     assert line.split()[-6:] == expected
-    assert len(lines) == 1 + 14
+    assert len(lines) == 1 + 14 + 1
+    assert lines[-1] == UNKNOWN
+    assert UNKNOWN in Elements(page_of(evaluation)).words
 
 
 def test_figures_lie_beside_the_page_and_in_it(evaluation):

@@ -11,7 +11,7 @@ from PIL import Image
 from lensmill.evaluation.figures import figure_three, figure_two
 from lensmill.evaluation.files import Evaluation
 from lensmill.evaluation.page import details, document, heading, table, text
-from lensmill.evaluation.table_one import HEAD, table_one
+from lensmill.evaluation.table_one import HEAD, UNKNOWN, table_one
 
 CAPTIONS = {
     "figure2": "Figure 2: the first systems of the evaluation in the paper's display stretch, each "
@@ -50,6 +50,7 @@ def evaluation_page(name: str, evaluation: Evaluation, pictures: Mapping[str, Im
         heading(name, "evaluation on simulated systems", provenance),
         "<h2>Table 1 of Madireddy et al. 2019</h2>",
         table(HEAD, table_one(summary, evaluation.table, evaluation.limits)),
+        f"<p class='dim'>{text(UNKNOWN)}</p>",
         f"<p class='dim'>{NOTE}</p>",
         *(_figure_of(name, picture) for name, picture in pictures.items()),
         "<h2>All figures</h2>",

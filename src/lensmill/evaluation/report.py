@@ -10,7 +10,7 @@ from lensmill.evaluation.excerpt import Excerpt, read_excerpt
 from lensmill.evaluation.files import EVALUATION, Evaluation, read_json
 from lensmill.evaluation.gallery import controls, failures, gallery, legend
 from lensmill.evaluation.page import details, document, facts, heading, save, text
-from lensmill.evaluation.table_one import aligned, table_one
+from lensmill.evaluation.table_one import UNKNOWN, aligned, table_one
 
 CATALOGUE = "catalogue.parquet"
 LIKELY = 0.5
@@ -38,7 +38,8 @@ def table_one_of(run: Path) -> str:
     if not (run / EVALUATION).is_file():
         return ""
     evaluation = Evaluation.read(run)
-    return aligned(table_one(evaluation.summary, evaluation.table, evaluation.limits))
+    rows = table_one(evaluation.summary, evaluation.table, evaluation.limits)
+    return f"{aligned(rows)}\n{UNKNOWN}"
 
 
 def _evaluation(run: Path, out: Path) -> Path:

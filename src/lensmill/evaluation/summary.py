@@ -54,7 +54,16 @@ def figure(statistic: Statistic, *columns: Array) -> Figure:
     draws = np.array([statistic(*(column[rows] for column in columns)) for rows in chosen])
     finite = draws[np.isfinite(draws)]
     error = float(finite.std()) if len(finite) else float("nan")
-    return Figure(float(statistic(*columns)), error, count)
+    value = float(statistic(*columns))
+    if statistic is share and value in (0, 1):
+        error = _error_of_all(count)
+    return Figure(value, error, count)
+
+
+def _error_of_all(count: int) -> float:
+    """Of a share of none or of all, which no resampling changes: the standard deviation of its
+    Jeffreys posterior."""
+    return float(np.sqrt(0.5 * (count + 0.5) / (count + 2)) / (count + 1))
 
 
 def median(column: Array) -> float:

@@ -29,6 +29,7 @@ class Row:
 
 
 DENOISED, CHAINED = "display_psnr_denoised", "display_psnr_source_chained"
+UNKNOWN = "–: not measured (straight from noisy: networks of their own; limit: lensmill limits)"
 ROWS = (
     Row("a", "noisy against clean, dB", 22.56, "display_psnr_noisy_mean"),
     Row("a", "denoised against clean, dB", 47.91, f"{DENOISED}_mean", DENOISED),
