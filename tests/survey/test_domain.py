@@ -131,6 +131,14 @@ def test_a_shift_is_told_and_none_is_not():
     assert unlike(other["traits"]["log_snr"])
 
 
+def test_a_pixel_scale_of_one_value_is_the_same_in_any_precision():
+    yours, training = looked(90), looked(200)
+    yours.traits["pixel_scale"] = np.full(90, np.float32(0.2)).astype(float)
+    training.traits["pixel_scale"] = np.full(200, 0.2)
+    trait = compare(yours, training, np.ones(200, int))["traits"]["pixel_scale"]
+    assert trait["outside"] == trait["distance"] == 0
+
+
 def test_advice_begins_with_the_largest_difference():
     def trait(outside):
         sides = {"yours": [1, 2, 3], "training": [4, 5, 6]}

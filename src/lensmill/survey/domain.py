@@ -193,6 +193,7 @@ def compare(yours: Looked, training: Looked, kinds: NDArray[Any]) -> dict[str, A
 
 
 def _compared(yours: Array, training: Array) -> dict[str, Any]:
+    yours, training = yours.astype(np.float32), training.astype(np.float32)  # 0.2 is 0.2 in both
     low, high = np.percentile(training, CENTRAL)
     slack = 0.05 * (high - low)
     outside = (yours < low - slack) | (yours > high + slack)
