@@ -126,7 +126,10 @@ def _stamps(run: Path, folder: Path, reading: Reading, count: int) -> list[Stamp
     stamps = (item for item in every if isinstance(item, Stamp) and item.id in known)
     found = list(islice(stamps, count))
     if not found:
-        raise ValueError(f"none of the objects of {run} is in {folder}")
+        raise ValueError(
+            f"none of the objects of {run} is in {folder}, as that is read now: it needs the same "
+            "options as `lensmill run` had (--survey, --pixel-scale, --hdus, ...)"
+        )
     return found
 
 
