@@ -35,9 +35,7 @@ class Stem(nn.Module):
         self.convolution = nn.Conv2d(fold**2 * in_channels, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        autocast = torch.is_autocast_enabled(x.device.type)
-        x = x.to(torch.get_autocast_dtype(x.device.type)) if autocast else x
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = as_computed(x).contiguous(memory_format=torch.channels_last)
         bias, fold = self.convolution.bias, self.fold
         return functional.conv2d(x, self.kernel(), bias, stride=fold, padding=fold)
 
@@ -45,6 +43,12 @@ class Stem(nn.Module):
         """The weights of the convolution on pixels: (width, in_channels, 3 fold, 3 fold)."""
         weight = self.convolution.weight.unflatten(1, (-1, self.fold, self.fold))
         return weight.permute(0, 1, 4, 2, 5, 3).flatten(4).flatten(2, 3)
+
+
+def as_computed(x: Tensor) -> Tensor:
+    """`x` as convolutions will have it, so that what comes before them moves fewer bytes."""
+    device = x.device.type
+    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lensmill.networks.blocks import Stem, pad_to_multiple, starting_at_zero
+from lensmill.networks.blocks import Stem, as_computed, pad_to_multiple, starting_at_zero
 
 
 class Normed(nn.Module):
@@ -81,7 +81,7 @@ class Polar(nn.Module):
 
     def features(self, x: Float[Tensor, "batch c y x"]) -> Float[Tensor, "batch hidden"]:
         """What the last layer sees."""
-        padded = pad_to_multiple(x, self.fold)
+        padded = pad_to_multiple(as_computed(x), self.fold)
         points = self._points(x.shape[-2:], padded).expand(len(x), -1, -1, -1)
         features = self.stem(padded).contiguous()
         with torch.autocast(x.device.type, enabled=False):

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lensmill.networks.blocks import Residual, Stem, pad_to_multiple, starting_at_zero
+from lensmill.networks.blocks import Residual, Stem, as_computed, pad_to_multiple, starting_at_zero
 
 
 class UNet(nn.Module):
@@ -38,7 +38,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch c y x"]) -> Float[Tensor, "batch d y x"]:
         shape = x.shape[-2:]
-        x = self.stem(pad_to_multiple(x, self.multiple))
+        x = self.stem(pad_to_multiple(as_computed(x), self.multiple))
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=False):
             skips.append(encoder(x))

@@ -14,7 +14,7 @@ from lensmill.stages.scaling import (
     compressed,
     fwhm_pixels,
     in_sigmas,
-    local_noise,
+    noise_of,
 )
 
 LEAST = 0.01
@@ -50,13 +50,11 @@ class Deblend(Restore):
         if not self.unmixed:
             return super().forward(batch)
         batch = band_limited(batch) if self.band_limited else batch
-        first = in_sigmas(batch, self.images[0])
-        noise, found = local_noise(first), unmixed(first, fwhm_pixels(batch))
+        first, views = in_sigmas(batch, self.images[0]), channels(batch, self.images, self.colours)
+        noise, found = noise_of(batch, self.images[0]), unmixed(first, fwhm_pixels(batch))
         seen = [compressed(guess / noise) for guess in found.guesses]
         seen.append(compressed(found.rest / LEAST))
-        output = self.network(
-            torch.cat([channels(batch, self.images, self.colours), *seen], 1)
-        ).float()
+        output = self.network(torch.cat([views, *seen], 1)).float()
         correction, weight = output.split([len(self.bands), len(DEPTHS) + 1], 1)
         return _weighed(found.guesses, weight) + self.restored(first, noise * correction)
 

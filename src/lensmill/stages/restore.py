@@ -17,7 +17,7 @@ from lensmill.quantities import (
     by_name,
 )
 from lensmill.stages.base import NetworkFactory, Stage
-from lensmill.stages.scaling import band_limited, channel_count, channels, in_sigmas, local_noise
+from lensmill.stages.scaling import band_limited, channel_count, channels, in_sigmas, noise_of
 
 FLOOR = 1e-3
 """Mean squared error, in sky variances, below which an image is as good as the loss asks for."""
@@ -78,7 +78,7 @@ class Restore(Stage, ABC):
         batch = band_limited(batch) if self.band_limited else batch
         first = in_sigmas(batch, self.images[0])
         output = self.network(channels(batch, self.images, self.colours)).float()
-        return self.restored(first, local_noise(first) * output)
+        return self.restored(first, noise_of(batch, self.images[0]) * output)
 
     @abstractmethod
     def restored(self, first: Image, output: Image) -> Image:

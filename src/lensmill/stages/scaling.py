@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -75,7 +76,10 @@ def image_channels(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "bat
     180°, which removes a centred elliptical galaxy and leaves the arcs.
     """
     mean = smooth(image)
-    noise = _noise_of(mean)
+    return _channels_of(image, mean, _noise_of(mean))
+
+
+def _channels_of(image: Tensor, mean: Tensor, noise: Tensor) -> Tensor:
     detail = (image - mean) / noise
     turned = (image - image.flip(-1, -2)) / noise
     return torch.cat([compressed(image), detail, compressed(turned)], 1)
@@ -134,7 +138,23 @@ def channels(
     return torch.cat([*views, condition_channels(batch, views[0])], 1)
 
 
-_SHARED: ContextVar[dict[int, tuple[Tensor, Tensor]] | None] = ContextVar("shared", default=None)
+@dataclass(frozen=True)
+class Seen:
+    """What is made of an image before a network sees it."""
+
+    image: Tensor  # kept, so that no other gets its id
+    noise: Float[Tensor, "batch band y x"]
+    channels: Float[Tensor, "batch c y x"]
+
+    @staticmethod
+    def of(batch: Batch, name: str) -> "Seen":
+        stamp = in_sigmas(batch, name)
+        mean = smooth(stamp)
+        noise = _noise_of(mean)
+        return Seen(batch[name], noise, _channels_of(stamp, mean, noise))
+
+
+_SHARED: ContextVar[dict[int, Seen] | None] = ContextVar("shared", default=None)
 
 
 @contextmanager
@@ -153,9 +173,15 @@ def _view(batch: Batch, name: str) -> Float[Tensor, "batch c y x"]:
     shared, image = _SHARED.get(), batch[name]
     if shared is None:
         return image_channels(in_sigmas(batch, name))
-    if id(image) not in shared:  # the image is kept with it, so that no other gets its id
-        shared[id(image)] = image, image_channels(in_sigmas(batch, name))
-    return shared[id(image)][1]
+    if id(image) not in shared:
+        shared[id(image)] = Seen.of(batch, name)
+    return shared[id(image)].channels
+
+
+def noise_of(batch: Batch, name: str) -> Float[Tensor, "batch band y x"]:
+    """`local_noise` of the image `name`."""
+    seen = (_SHARED.get() or {}).get(id(batch[name]))
+    return local_noise(in_sigmas(batch, name)) if seen is None else seen.noise
 
 
 def channel_count(bands: int, images: int, colours: bool = False) -> int:
