@@ -22,7 +22,7 @@ from astropy.io import fits
 
 from lensmill.evaluation.baseline import subtract
 from lensmill.evaluation.metrics import auroc
-from lensmill.evaluation.summary import figure
+from lensmill.evaluation.statistics import figure
 from lensmill.grid import Grid
 from lensmill.physics.surveys import DES_WIDE, HSC_WIDE
 from lensmill.provenance import provenance

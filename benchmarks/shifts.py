@@ -24,7 +24,8 @@ from lensmill.evaluation.files import read_parquet
 from lensmill.evaluation.limits import distances, limits
 from lensmill.evaluation.modules import Modules
 from lensmill.evaluation.posterior_checks import DRAWS, uniformity_distance
-from lensmill.evaluation.summary import BRIGHT, figure, median, share, summarise
+from lensmill.evaluation.statistics import figure, median, share
+from lensmill.evaluation.summary import BRIGHT, summarise
 from lensmill.evaluation.table import Table, joined, rows
 from lensmill.evaluation.targets import Ranges, target_ranges
 from lensmill.provenance import file_digest, provenance

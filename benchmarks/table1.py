@@ -22,7 +22,8 @@ import torch
 from lensmill.evaluation.benchmark import FULL, benchmark
 from lensmill.evaluation.files import Evaluation
 from lensmill.evaluation.report import table_one_of
-from lensmill.evaluation.summary import BRIGHT, figure, median
+from lensmill.evaluation.statistics import figure, median
+from lensmill.evaluation.summary import BRIGHT
 from lensmill.evaluation.table_one import shared
 from lensmill.training.recipe import read_recipe
 

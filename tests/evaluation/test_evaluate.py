@@ -12,8 +12,9 @@ import torch
 
 from lensmill.evaluation.evaluate import evaluate
 from lensmill.evaluation.modules import STAGES, Modules
+from lensmill.evaluation.statistics import figure
 from lensmill.evaluation.strata import strata
-from lensmill.evaluation.summary import figure, summarise
+from lensmill.evaluation.summary import summarise
 from lensmill.evaluation.table import relative_exposure
 from lensmill.physics.surveys import preset
 from lensmill.provenance import file_digest

@@ -21,7 +21,7 @@ from torch import Tensor
 from lensmill.evaluation.information import Bound, Telescope, jacobian
 from lensmill.evaluation.metrics import error_rms, linear_psnr
 from lensmill.evaluation.parameters import MASS, Ensemble, Prior, in_double
-from lensmill.evaluation.summary import Figure, figure
+from lensmill.evaluation.statistics import Figure, figure
 from lensmill.evaluation.table import Column, Table
 from lensmill.physics.display import BANDS, calibrated, display_psnr
 from lensmill.provenance import provenance

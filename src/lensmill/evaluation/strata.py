@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from lensmill.evaluation.calibration import coverage
-from lensmill.evaluation.summary import Array, Figure, figure, mean, median, scaled, share
+from lensmill.evaluation.statistics import Array, Figure, figure, mean, median, share
+from lensmill.evaluation.summary import scaled
 from lensmill.evaluation.table import Table
 from lensmill.evaluation.targets import Ranges
 

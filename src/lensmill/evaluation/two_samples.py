@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from lensmill.evaluation.metrics import auroc
-from lensmill.evaluation.summary import Figure, figure
+from lensmill.evaluation.statistics import Figure, figure
 
 FOLDS = 5
 COMPONENTS = 16

@@ -1,8 +1,8 @@
-"""Summary: figures and their errors."""
+"""Statistics: figures and their errors."""
 
 import numpy as np
 
-from lensmill.evaluation.summary import figure, share
+from lensmill.evaluation.statistics import figure, share
 
 
 def test_a_share_of_all_or_none_is_not_certain():
