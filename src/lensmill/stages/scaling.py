@@ -69,17 +69,17 @@ def _noise_of(mean: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch ban
     return torch.sqrt(1 + mean.clamp(min=0) / KNEE)
 
 
-def image_channels(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, "batch c y x"]:
-    """Three views of an image in sky sigmas, in units of local noise.
+def image_channels(
+    image: Float[Tensor, "batch band y x"],
+    mean: Float[Tensor, "batch band y x"],
+    noise: Float[Tensor, "batch band y x"],
+) -> Float[Tensor, "batch c y x"]:
+    """Three views of an image in sky sigmas, in units of its local `noise`.
 
-    The stretched image; its fine detail; and what is left after subtracting the image turned by
-    180°, which removes a centred elliptical galaxy and leaves the arcs.
+    The stretched image; its fine detail, less the `mean` about each pixel; and what is left after
+    subtracting the image turned by 180°, which removes a centred elliptical galaxy and leaves the
+    arcs.
     """
-    mean = smooth(image)
-    return _channels_of(image, mean, _noise_of(mean))
-
-
-def _channels_of(image: Tensor, mean: Tensor, noise: Tensor) -> Tensor:
     detail = (image - mean) / noise
     turned = (image - image.flip(-1, -2)) / noise
     return torch.cat([compressed(image), detail, compressed(turned)], 1)
@@ -151,7 +151,7 @@ class Seen:
         stamp = in_sigmas(batch, name)
         mean = smooth(stamp)
         noise = _noise_of(mean)
-        return Seen(batch[name], noise, _channels_of(stamp, mean, noise))
+        return Seen(batch[name], noise, image_channels(stamp, mean, noise))
 
 
 _SHARED: ContextVar[dict[int, Seen] | None] = ContextVar("shared", default=None)
@@ -159,8 +159,8 @@ _SHARED: ContextVar[dict[int, Seen] | None] = ContextVar("shared", default=None)
 
 @contextmanager
 def shared_views() -> Iterator[None]:
-    """Meanwhile what one stage makes of an image serves the next ones too. For batches of one sky
-    noise each, whose images nobody changes in place."""
+    """Meanwhile what one stage makes of an image serves the next ones too: for images that keep
+    their `sky_sigma`, and that nobody changes in place."""
     token = _SHARED.set({})
     try:
         yield
@@ -172,7 +172,7 @@ def _view(batch: Batch, name: str) -> Float[Tensor, "batch c y x"]:
     """`image_channels` of the image `name`."""
     shared, image = _SHARED.get(), batch[name]
     if shared is None:
-        return image_channels(in_sigmas(batch, name))
+        return Seen.of(batch, name).channels
     if id(image) not in shared:
         shared[id(image)] = Seen.of(batch, name)
     return shared[id(image)].channels
