@@ -83,6 +83,14 @@ def test_classify_is_confident_only_at_its_temperature(batch):
     assert "temperature" in stage.state_dict()
 
 
+def test_classify_learns_from_lenses_that_can_be_seen(batch):
+    seen = {**batch, "is_lens": torch.arange(8) % 2, "source_snr": 5.0 * torch.arange(8)}
+    stage = Classify(VECTOR, least_snr=20.0)
+    assert {quantity.name for quantity in stage.learns} == {"is_lens", "source_snr"}
+    assert stage.select(seen).tolist() == [True, False, True, False, True, True, True, True]
+    assert Classify(VECTOR).select(batch).all()
+
+
 def test_classify_accuracy(batch):
     right = batch["is_lens"].clone()
     right[:3] = 1 - right[:3]

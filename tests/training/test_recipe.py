@@ -65,6 +65,11 @@ def test_recipes_are_shipped():
             "simulation: .*visits leaves nothing to sky_scatter",
         ),
         ("[simulation]\nvisits = true\nsurvey = 'hsc_wide'", "simulation: .*LSST, not of hsc_wide"),
+        (
+            "simulation = { resampled = true }\n[stages.a]\nstage = { name = 'Denoise' }\n"
+            "network = { name = 'UNet' }\ntraining = { fresh_noise = true }",
+            "fresh_noise is white",
+        ),
         ("[simulation]\nbad_pixels = 0.5", "simulation.bad_pixels: .*less than or equal to 0.1"),
         ("[simulation]\nshape = [[40, 50], [60, 49]]", "simulation.shape: .*smallest ≤ largest"),
         ("[simulation]\nshape = [[0, 50], [60, 60]]", "simulation.shape: .*0 < smallest"),

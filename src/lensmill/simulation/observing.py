@@ -39,6 +39,7 @@ class Observing:
     scatter by this, per band, up to |e| = 0.5.
     psf_images: the PSFs to draw from, one per band; their FWHM is what their images show.
     bad_pixels: share of bad pixels, filled as those of a survey's image.
+    resampled: noise is shared between neighbours, as in coadds of resampled exposures.
     """
 
     survey: Survey
@@ -51,6 +52,7 @@ class Observing:
     psf_ellipticity: float = 0.0
     psf_images: PsfLibrary | None = None
     bad_pixels: float = 0.0
+    resampled: bool = False
     seeing: float = 1.0
 
     @property

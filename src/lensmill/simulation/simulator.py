@@ -22,6 +22,7 @@ from lensmill.simulation.counter import normal
 from lensmill.simulation.observing import Observing
 from lensmill.simulation.population import Population
 from lensmill.simulation.rendering import Sampling, render
+from lensmill.simulation.resampling import draw_weights, resampled, scatter
 from lensmill.simulation.scene import Conditions, Scene, selected
 from lensmill.units import ellipticity_from_axis_ratio
 
@@ -87,16 +88,13 @@ class Simulator:
 
     def _observe(self, scene: Scene, conditions: Conditions, seed: int, indices: Tensor) -> Batch:
         clean, source = render(scene, conditions, self.grid, self.fineness)
-        noise = normal(seed, indices, NOISE_STREAM, clean[0].numel()).reshape(clean.shape)
+        noisy, shown = self._noisy(clean, conditions.sky_sigma, seed, indices)
         e1, e2 = ellipticity_from_axis_ratio(scene.mass.q, scene.mass.phi)
-        sigma = conditions.sky_sigma
         return {
-            "noisy": fill_drawn_bad_pixels(
-                observe(clean, sigma, noise), seed, indices, self.observing.bad_pixels
-            ),
+            "noisy": fill_drawn_bad_pixels(noisy, seed, indices, self.observing.bad_pixels),
             "clean": clean,
             "source": source,
-            "sky_sigma": sigma,
+            "sky_sigma": shown,
             "zero_point": conditions.zero_point,
             "psf_fwhm": conditions.psf_fwhm,
             "pixel_scale": torch.full_like(e1, self.grid.pixel_scale),
@@ -105,8 +103,19 @@ class Simulator:
             "theta_E": scene.mass.theta_E,
             "e1": e1,
             "e2": e2,
-            "source_snr": source_snr(clean, source, sigma),
+            "source_snr": source_snr(clean, source, conditions.sky_sigma),
         }
+
+    def _noisy(
+        self, clean: Tensor, sky_sigma: Tensor, seed: int, indices: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What is observed, and the sky's noise as its pixels show it."""
+        noise = normal(seed, indices, NOISE_STREAM, clean[0].numel()).reshape(clean.shape)
+        noisy = observe(clean, sky_sigma, noise)
+        if not self.observing.resampled:
+            return noisy, sky_sigma
+        weights = draw_weights(seed, indices, clean.shape[1])
+        return clean + resampled(noisy - clean, weights), sky_sigma * scatter(weights)
 
 
 def source_snr(

@@ -80,6 +80,8 @@ class SimulationRecipe(Strict):
     """arcsec per pixel of the PSF images; None: the survey's own."""
     bad_pixels: float = Field(default=0.0, ge=0, le=0.1)
     """Share of the pixels that are bad and filled as those of a survey's image."""
+    resampled: bool = False
+    """Noise is shared between neighbouring pixels, as in coadds of resampled exposures."""
 
     @model_validator(mode="after")
     def _one_source_each(self) -> "SimulationRecipe":
@@ -195,6 +197,14 @@ class Recipe(Strict):
         missing = set(self.together.stages if self.together else ()) - set(self.stages)
         if missing:
             raise ValueError(f"together trains {sorted(missing)}, which are not in stages")
+        return self
+
+    @model_validator(mode="after")
+    def _fresh_noise_is_white(self) -> "Recipe":
+        chain = [self.together] if self.together else []
+        fresh = any(part.training.fresh_noise for part in (*self.stages.values(), *chain))
+        if fresh and self.simulation.resampled:
+            raise ValueError("fresh_noise is white: resampled has to be left out, or it")
         return self
 
 
