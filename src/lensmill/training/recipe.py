@@ -201,9 +201,9 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _fresh_noise_is_white(self) -> "Recipe":
-        chain = [self.together] if self.together else []
-        fresh = any(part.training.fresh_noise for part in (*self.stages.values(), *chain))
-        if fresh and self.simulation.resampled:
+        trainings = [stage.training for stage in self.stages.values()]
+        trainings += [self.together.training] if self.together else []
+        if self.simulation.resampled and any(each.fresh_noise for each in trainings):
             raise ValueError("fresh_noise is white: resampled has to be left out, or it")
         return self
 
