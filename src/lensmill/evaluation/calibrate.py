@@ -68,7 +68,7 @@ def calibrate(
 ) -> dict[str, Any]:
     """Calibrate the weights in a folder on `count` systems of the validation split.
 
-    `Classify.temperature`: p_lens is the likeliest. `Regress.spread`: 68 % intervals hold 68 % of
+    `Classify.temperature`: p_lens is the likeliest, of the systems that it learns from. `Regress.spread`: 68 % intervals hold 68 % of
     the true ln θ_E, e1 and e2. familiar.safetensors: what systems look like, from which `ood` and
     the flag unlike_training follow. Cards say so. average: for use with averaging (`Averaged`).
     Whatever was calibrated before is replaced. ValueError where weights and recipe do not fit.
@@ -103,6 +103,7 @@ def _seen(heads: Heads, pipeline: Pipeline, truth: Batch) -> dict[str, Tensor]:
     once = Pipeline(list(heads.stages.values())[:2]).predict
     kept = {
         "is_lens": truth[IS_LENS.name] > 0.5,
+        "classified": heads.classify.select(truth),
         "logit": torch.logit(predicted[P_LENS.name].double(), 1e-7),
         "truth": true_parameters(truth),
         **Mixture.of(predicted).batch(),
@@ -117,8 +118,9 @@ def _evidence(classify: Classify, batch: Batch) -> dict[str, Tensor]:
 
 
 def _temperature(columns: dict[str, Tensor]) -> dict[str, Any]:
-    fitted = fit_temperature(columns["logit"].numpy(), columns["is_lens"].numpy())
-    return {"temperature": fitted}
+    """Over the systems that classify learns from."""
+    logit, is_lens = (columns[name][columns["classified"]].numpy() for name in ("logit", "is_lens"))
+    return {"temperature": fit_temperature(logit, is_lens)}
 
 
 def _spread(columns: dict[str, Tensor], members: int) -> dict[str, Any]:
