@@ -5,6 +5,7 @@ python benchmarks/how_good.py
 
 import json
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from lensmill.weights import FOLDER
@@ -91,7 +92,7 @@ def _others(p_lens: dict[str, dict[str, float]]) -> list[str]:
     for name, scores in p_lens.items():
         values = sorted(scores.values())
         above = sum(value > 0.5 for value in values)
-        middle = values[len(values) // 2]
+        middle = median(values)
         lines.append(f"| {name} | {len(values)} | {middle:.3f} | {values[-1]:.3f} | {above} |")
     return lines
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lensmill.cli.app import app
+from lensmill.cli.reading import TrustOption
 from lensmill.cli.shared import (
     DeviceOption,
     RecipeOption,
@@ -24,6 +25,7 @@ def calibrate(
     count: Annotated[int, typer.Option(min=2, help="Systems of the validation split.")] = 4000,
     average: Annotated[bool, typer.Option(help="For use with `evaluate --average`.")] = False,
     device: DeviceOption = "auto",
+    trust: TrustOption = False,
 ) -> None:
     """Make p_lens and posteriors mean what they say, and learn what is unlike the training."""
     with friendly(), progress() as report:
@@ -35,6 +37,7 @@ def calibrate(
             count=count,
             average=average,
             device=chosen_device(device),
+            trust=trust,
             report=report,
         )
     typer.echo(json.dumps(found, indent=1))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lensmill.cli.app import app
+from lensmill.cli.reading import TrustOption
 from lensmill.cli.shared import (
     DeviceOption,
     RecipeOption,
@@ -27,6 +28,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     average: Annotated[bool, typer.Option(help="See everything all eight ways up.")] = False,
     device: DeviceOption = "auto",
+    trust: TrustOption = False,
 ) -> None:
     """Score the chain on held-out simulated systems: one row per system, and a summary."""
     with friendly(), progress() as report:
@@ -42,6 +44,7 @@ def evaluate(
             split=split,  # type: ignore[arg-type]
             average=average,
             device=chosen_device(device),
+            trust=trust,
             report=report,
         )
     tell_figures(summary)

@@ -30,6 +30,8 @@ def train(
         from lensmill.training.together import NAME, together
         from lensmill.training.train import train as verb
 
+        if start is not None and stage == NAME:
+            raise ValueError(f"{NAME} goes on from the stages in {out}: --start is for a stage")
         chosen = chosen_recipe(recipe)
         every = [*chosen.stages, *([NAME] if chosen.together else [])]
         same = {

@@ -44,9 +44,10 @@ class Heads:
     regress: Regress
 
     @classmethod
-    def load(cls, weights: Path, device: str) -> "Heads":
+    def load(cls, weights: Path, device: str, trust: bool = False) -> "Heads":
         """From a folder; ValueError where a head has nothing that could be calibrated."""
-        stages = {name: load_stage(weights / f"{name}.safetensors").to(device) for name in STAGES}
+        paths = {name: weights / f"{name}.safetensors" for name in STAGES}
+        stages = {name: load_stage(path, trust).to(device) for name, path in paths.items()}
         classify, regress = stages["classify"], stages["regress"]
         if not isinstance(classify, Classify) or not isinstance(regress, Regress):
             kinds = [type(each).__name__ for each in (classify, regress)]
@@ -64,16 +65,19 @@ def calibrate(
     batch: int = 16,
     average: bool = False,
     device: str = "cpu",
+    trust: bool = False,
     report: Report = lambda share, line: None,
 ) -> dict[str, Any]:
     """Calibrate the weights in a folder on `count` systems of the validation split.
 
-    `Classify.temperature`: p_lens is the likeliest, of the systems that it learns from. `Regress.spread`: 68 % intervals hold 68 % of
-    the true ln θ_E, e1 and e2. familiar.safetensors: what systems look like, from which `ood` and
-    the flag unlike_training follow. Cards say so. average: for use with averaging (`Averaged`).
-    Whatever was calibrated before is replaced. ValueError where weights and recipe do not fit.
+    `Classify.temperature`: p_lens is the likeliest, of the systems that it learns from.
+    `Regress.spread`: 68 % intervals hold 68 % of the true ln θ_E, e1 and e2.
+    familiar.safetensors: what systems look like, from which `ood` and the flag unlike_training
+    follow. Cards say so. average: for use with averaging (`Averaged`). trust: parts from outside
+    this package are imported. Whatever was calibrated before is replaced.
+    ValueError where weights and recipe do not fit.
     """
-    heads = Heads.load(weights, device)
+    heads = Heads.load(weights, device, trust)
     kind = Averaged if average else Pipeline
     pipeline = kind(list(heads.stages.values())).eval()
     loader = Loader.of(recipe.simulation, batch, "validation", device)

@@ -39,6 +39,7 @@ def evaluate(
     split: Split = "test",
     average: bool = False,
     device: str = "cpu",
+    trust: bool = False,
     report: Report = lambda share, line: None,
 ) -> dict[str, Any]:
     """Run the stages in `weights` on `count` systems of `split`; returns the summary.
@@ -47,12 +48,12 @@ def evaluate(
     summary's `given` says what each was given). Writes evaluation.parquet (one row per system, see
     `table.rows`), evaluation.json and examples.npz (pictures of a few) into `out`. The first
     `baseline` systems also get the classical fit. average: everything is seen all eight ways up
-    (see `Averaged`). Everything in float32.
+    (see `Averaged`). trust: parts from outside this package are imported. Everything in float32.
     ValueError where weights are missing or their bands are not the survey's.
     """
     if split not in FIRST_INDEX:
         raise ValueError(f"no split {split!r}; choices: {', '.join(FIRST_INDEX)}")
-    modules = Modules.load(weights, device, average)
+    modules = Modules.load(weights, device, average, trust)
     loader = Loader.of(recipe.simulation, batch, split, device)
     if modules.bands != loader.bands:
         raise ValueError(f"{weights} works on {modules.bands}, the recipe gives {loader.bands}")

@@ -40,17 +40,25 @@ class Modules:
 
     @classmethod
     def load(
-        cls, weights: Path, device: torch.device | str = "cpu", average: bool = False
+        cls,
+        weights: Path,
+        device: torch.device | str = "cpu",
+        average: bool = False,
+        trust: bool = False,
     ) -> "Modules":
         """The modules in a folder; ValueError where one of the four is missing.
 
-        average: over the eight ways up (see `Averaged`).
+        average: over the eight ways up (see `Averaged`). trust: foreign parts are imported.
         """
         keep_freed_memory()
         kind = Averaged if average else Pipeline
-        stages = {name: load_stage(weights / f"{name}.safetensors").to(device) for name in STAGES}
+
+        def loaded(name: str) -> Stage:
+            return load_stage(weights / f"{name}.safetensors", trust).to(device)
+
+        stages = {name: loaded(name) for name in STAGES}
         there = [name for name in DIRECT if (weights / f"{name}.safetensors").is_file()]
-        direct = {name: load_stage(weights / f"{name}.safetensors").to(device) for name in there}
+        direct = {name: loaded(name) for name in there}
         chain = {**stages, "classify": with_usual(weights, stages["classify"]).to(device)}
         return cls(
             _from_noisy(kind, list(chain.values())),

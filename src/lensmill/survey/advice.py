@@ -23,8 +23,7 @@ KNOBS = {
     "outer_light": "companions, satellites and field: the neighbours",
     "sky_level": "none: look for a background that is left in your images",
     "sky_rms": "none: look at your variance maps, the noise is not what they say",
-    "sky_correlation": "none that fits: the simulated noise is of independent pixels; resampled "
-    "images have smoother noise",
+    "sky_correlation": "resampled = true: neighbouring pixels share noise, as in coadds",
 }
 FLAGS = {
     "psf_assumed": "the PSF was assumed: give --psf-fwhm or PSF images to the run",

@@ -31,7 +31,10 @@ def finished_run(folder: Path) -> FinishedRun:
     catalogue, state = folder / "catalogue.parquet", folder / "run.json"
     if not (catalogue.is_file() and state.is_file()):
         raise ValueError(f"{folder} holds no finished run: no catalogue.parquet and run.json")
-    return FinishedRun(pq.read_table(catalogue), tuple(json.loads(state.read_text())["bands"]))
+    bands = json.loads(state.read_text()).get("bands")
+    if bands is None:
+        raise ValueError(f"{state} says not which bands there are")
+    return FinishedRun(pq.read_table(catalogue), tuple(bands))
 
 
 def candidates(table: pa.Table, p_lens: float, ids: Collection[str] = ()) -> list[Row]:

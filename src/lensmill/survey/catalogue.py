@@ -28,6 +28,7 @@ COLUMNS = (
     Column("ra", pa.float64(), "deg", "pos.eq.ra;meta.main", "right ascension of the stamp"),
     Column("dec", pa.float64(), "deg", "pos.eq.dec;meta.main", "declination of the stamp"),
     Column("p_lens", pa.float32(), "", "stat.probability", "probability of a strong lens"),
+    Column("ood", pa.float32(), "", "stat", "share of the training's systems that are more usual"),
     Column("theta_E", pa.float32(), "arcsec", "phys.angSize", "Einstein radius, median"),
     Column("theta_E_16", pa.float32(), "arcsec", "phys.angSize;stat.min", "Einstein radius, 16 %"),
     Column("theta_E_84", pa.float32(), "arcsec", "phys.angSize;stat.max", "Einstein radius, 84 %"),

@@ -87,7 +87,8 @@ def _claim(out: Path, folder: Path, reading: Reading, chain: Chain) -> None:
         raise ValueError(f"{out} holds another run ({', '.join(changed)} differ); choose another")
     if found is None:
         out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**identity, **provenance()}, indent=1), encoding="utf-8")
+        content = {**identity, "bands": list(reading.bands), **provenance()}
+        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def _arriving(

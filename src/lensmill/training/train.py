@@ -58,11 +58,14 @@ def load_upstream(out: Path, names: tuple[str, ...]) -> Pipeline | None:
 
 
 def load_trained(out: Path, names: tuple[str, ...]) -> list[Stage]:
-    """The trained stages `names` in `out`; ValueError where one is not trained yet."""
+    """The trained stages `names` in `out`; ValueError where one is not trained yet.
+
+    Whose training it is trusts what it wrote: parts of the user's own are imported.
+    """
     for name in names:
         if not (out / f"{name}.safetensors").is_file():
             raise ValueError(f"train {name!r} first: no {name}.safetensors in {out}")
-    return [load_stage(out / f"{name}.safetensors") for name in names]
+    return [load_stage(out / f"{name}.safetensors", trust=True) for name in names]
 
 
 def stage_recipe(recipe: Recipe, name: str) -> StageRecipe:
