@@ -4,6 +4,7 @@ python benchmarks/ship.py RUN                  # the folder of `lensmill train -
 lensmill evaluate --out EVALUATION             # scores what is shipped
 python benchmarks/ship.py RUN EVALUATION       # puts the scores beside the cards
 python benchmarks/ship.py RUN EVALUATION --compact  # the networks for the paper's images
+    --recipe NAME   # that RUN was trained with: coadds, or as the folder is called
 
 Ship only what scores better than what is shipped.
 """
@@ -17,13 +18,13 @@ from typing import Any
 from lensmill.provenance import file_digest
 from lensmill.survey.chain import ORDER
 from lensmill.training.checkpoint import load_stage, save_stage
-from lensmill.training.recipe import Recipe
+from lensmill.training.recipe import Recipe, shipped_recipes
 from lensmill.weights import COMPACT, FOLDER
 
 LARGEST_MB = 10.0
 
 
-def ship(run: Path, name: str, to: Path) -> None:
+def ship(run: Path, name: str, to: Path, trained_with: str) -> None:
     """Write one stage and its card."""
     card = json.loads((run / f"{name}.json").read_text())
     recipe = Recipe.model_validate(card["recipe"])
@@ -32,14 +33,16 @@ def ship(run: Path, name: str, to: Path) -> None:
     kept = {key: value for key, value in card.items() if key not in ("history", "shipped")}
     shipped = {"digest": file_digest(path), "precision": "float16"}
     path.with_suffix(".json").write_text(
-        json.dumps({"command": _command(card, to), **kept, "shipped": shipped}, indent=1) + "\n"
+        json.dumps({"command": _command(card, trained_with), **kept, "shipped": shipped}, indent=1)
+        + "\n"
     )
 
 
-def _command(card: dict[str, Any], to: Path) -> str:
-    recipe, minutes = "survey" if to == FOLDER else to.name, card["seconds"] / 60
+def _command(card: dict[str, Any], recipe: str) -> str:
+    minutes = card["seconds"] / 60
     stage = "together" if "together" in card else card["stage"]
-    return f"lensmill train {stage} --recipe {recipe} --budget {minutes:.0f} --device cpu"
+    start = " --start WEIGHTS" if "started_from" in card else ""
+    return f"lensmill train {stage} --recipe {recipe}{start} --budget {minutes:.0f} --device cpu"
 
 
 def main() -> None:
@@ -47,12 +50,13 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("evaluation", type=Path, nargs="?")
     parser.add_argument("--compact", action="store_true")
+    parser.add_argument("--recipe", choices=shipped_recipes())
     parser.add_argument("--only", nargs="+", choices=ORDER, help="these stages; the others stay")
     given = parser.parse_args()
     to = COMPACT if given.compact else FOLDER
     to.mkdir(exist_ok=True)
     for name in given.only or ORDER:
-        ship(given.run, name, to)
+        ship(given.run, name, to, given.recipe or ("compact" if given.compact else "coadds"))
     if to == FOLDER:  # of the others there is no room; `lensmill calibrate` makes it anew
         for path in given.run.glob("familiar.*"):
             shutil.copy(path, to / path.name)

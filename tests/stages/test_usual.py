@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lensmill.stages.usual import LEAST, Usual, below, distance, gaussian
+from lensmill.stages.usual import KEPT, LEAST, Usual, below, distance, gaussian
 
 COUNT = 4000
 
@@ -57,7 +57,7 @@ def test_what_is_no_number_is_as_far_as_can_be(usual):
     numbers = {name: value[:3] for name, value in _numbers(1).items()}
     numbers["one"] = torch.full_like(numbers["one"], torch.nan)
     shares = usual.shares(numbers)
-    assert (shares[:, 0] == COUNT / (COUNT + 1)).all()
+    assert (shares[:, 0] == KEPT / (KEPT + 1)).all()
     assert (usual.rarity(shares) > 0.99).all()
 
 

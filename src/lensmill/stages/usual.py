@@ -9,14 +9,18 @@ from torch import Tensor, nn
 Numbers = Float[Tensor, "system number"]
 LEAST = 0.01
 """Scatter of a number below which a deviation does not count as one."""
+DIRECTIONS = 32
+"""In which most of what a network sees varies; what is kept of it ships in a few kilobytes."""
+KEPT = 300
+"""Values that a distribution is kept as."""
 
 
 class Usual(nn.Module):
     """A Gaussian for each respect, and how far from its middle systems of the training lie.
 
-    A respect's buffers are `mean`, `root` (of the precision matrix) and `far`, sorted squared
-    distances of systems that the Gaussian was not made of. `rarest` are the same systems' largest
-    shares, sorted.
+    A respect's buffers are `mean`, `root` (its columns are the directions of largest scatter, each
+    over it) and `far`, sorted squared distances of systems that the Gaussian was not made of.
+    `rarest` are the same systems' largest shares, sorted.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -31,10 +35,10 @@ class Usual(nn.Module):
         tensors: dict[str, Tensor] = {}
         for name, numbers in made_of.items():
             mean, root = gaussian(numbers)
-            far = distance(held_out[name], mean, root).sort().values
+            far = _sorted(distance(held_out[name], mean, root))
             tensors |= {f"{name}_mean": mean, f"{name}_root": root, f"{name}_far": far}
         rarest = cls({**tensors, "rarest": far}).shares(held_out).amax(1)
-        return cls({**tensors, "rarest": rarest.sort().values})
+        return cls({**tensors, "rarest": _sorted(rarest)})
 
     def shares(self, numbers: Mapping[str, Numbers]) -> Float[Tensor, "system respect"]:
         """In each respect, the share of the training's systems that are nearer to its middle."""
@@ -55,13 +59,21 @@ def below(value: Float[Tensor, " system"], ordered: Tensor) -> Float[Tensor, " s
     return rank.to(value) / (len(ordered) + 1)
 
 
+def _sorted(values: Float[Tensor, " system"]) -> Float[Tensor, " kept"]:
+    """In order, and evenly thinned to `KEPT`."""
+    ordered, count = values.sort().values, min(len(values), KEPT)
+    return ordered[((torch.arange(count) + 0.5) * (len(values) / count)).long()]
+
+
 def distance(numbers: Numbers, mean: Tensor, root: Tensor) -> Float[Tensor, " system"]:
-    """Squared Mahalanobis distance over the number of dimensions; infinite of what is no number."""
+    """Squared Mahalanobis distance over the number of directions; infinite of what is no number."""
     return ((numbers - mean) @ root).square().mean(1).nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
-def gaussian(numbers: Numbers) -> tuple[Float[Tensor, " number"], Float[Tensor, "number number"]]:
-    """Mean, and a symmetric root of the precision matrix.
+def gaussian(
+    numbers: Numbers,
+) -> tuple[Float[Tensor, " number"], Float[Tensor, "number direction"]]:
+    """Mean, and a root of the precision matrix in the `DIRECTIONS` of largest scatter.
 
     The correlation is shrunk towards none by the oracle approximating shrinkage (Chen et al. 2010,
     eq. 23), and no number scatters by less than `LEAST`.
@@ -78,5 +90,5 @@ def gaussian(numbers: Numbers) -> tuple[Float[Tensor, " number"], Float[Tensor, 
     weight = float(shrink.clamp(max=1)) if power > size else 1.0
     shrunk = (1 - weight) * correlation + weight * torch.eye(size).to(correlation)
     spread, axes = torch.linalg.eigh(shrunk)
-    root = axes / spread.sqrt() @ axes.mT / scale[:, None]
+    root = axes[:, -DIRECTIONS:] / spread[-DIRECTIONS:].sqrt() / scale[:, None]
     return mean.float(), root.float()

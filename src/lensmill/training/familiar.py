@@ -16,7 +16,9 @@ FORMAT = "lensmill-familiar-1"
 def save_usual(folder: Path, usual: Usual, classify: Classify) -> None:
     """Write `usual` beside the weights whose features it is of."""
     write_tensors(
-        folder / FILE, usual.state_dict(), {"format": FORMAT, "network": network_digest(classify)}
+        folder / FILE,
+        {name: value.half() for name, value in usual.state_dict().items()},
+        {"format": FORMAT, "network": network_digest(classify)},
     )
 
 
@@ -35,7 +37,8 @@ def with_usual(folder: Path, classify: Stage) -> Stage:
         raise ValueError(
             f"{path} is of another classifier than the one beside it: run lensmill calibrate again"
         )
-    return Familiar(classify, Usual(tensors)).eval()
+    usual = Usual({name: value.float() for name, value in tensors.items()})
+    return Familiar(classify, usual).eval()
 
 
 def network_digest(classify: Classify) -> str:
