@@ -58,6 +58,13 @@ def test_numbers_that_are_none(tmp_path, option):
     assert "comma-separated" in result.output
 
 
+def test_a_chain_has_no_other_start(tmp_path):
+    arguments = ["train", "together", "--recipe", "compact", "--start", str(tmp_path)]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "--start is for a stage" in result.output
+
+
 def test_an_unknown_split(tmp_path):
     result = invoke("simulate", tmp_path / "data", "--split", "holdout")
     assert result.exit_code == 1

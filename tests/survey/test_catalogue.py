@@ -33,6 +33,10 @@ def test_parquet_keeps_lists_nulls_and_metadata(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["c.parquet"]
 
 
+def test_how_unusual_an_object_is_has_its_column():
+    assert as_table([{"id": "a", "ood": 0.5}])["ood"].to_pylist() == [0.5]
+
+
 def test_an_unknown_suffix_names_the_choices(tmp_path):
     with pytest.raises(ValueError, match=r"'c\.tsv'; suffixes: \.parquet"):
         write_catalogue(as_table(ROWS), tmp_path / "c.tsv")

@@ -10,6 +10,7 @@ import pytest
 
 from lensmill.survey import watch as module
 from lensmill.survey.arrivals import Arrivals, listed
+from lensmill.survey.candidates import finished_run
 from lensmill.survey.run import run
 from lensmill.survey.stamps import Reading
 from lensmill.survey.watch import watch
@@ -61,6 +62,7 @@ def test_what_arrives_is_a_part_each_time_and_a_run_in_the_end(stamps, folder, w
     assert "demo_004" in (tmp_path / "out/report.html").read_text()
     run(stamps, tmp_path / "run", weights=weights)
     same(rows(tmp_path / "out"), rows(tmp_path / "run"))
+    assert finished_run(tmp_path / "out").bands == ("g", "r", "i")
 
 
 def test_a_file_that_grows_waits(stamps, folder):

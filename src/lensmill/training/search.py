@@ -15,7 +15,7 @@ from lensmill.training.pool import Pair
 from lensmill.training.recipe import Recipe, StageRecipe
 from lensmill.training.recipe_text import recipe_text
 from lensmill.training.search_space import applied, nearest, suggested, varied
-from lensmill.training.train import StageTraining, load_upstream, stage_recipe
+from lensmill.training.train import StageTraining, has_own_parts, load_upstream, stage_recipe
 
 COLUMNS = ("trial", "state", "validation_loss", "parameters", "steps")
 """Of the table, before what is varied."""
@@ -84,7 +84,8 @@ class _Trials:
         return [own.pair(truth) for truth in own.held_out()]
 
     def training(self, recipe: Recipe) -> StageTraining:
-        upstream = load_upstream(self.weights, recipe.stages[self.name].upstream)
+        names = recipe.stages[self.name].upstream
+        upstream = load_upstream(self.weights, names, has_own_parts(recipe))
         return StageTraining(recipe, self.name, self.out, upstream, self.device, self.shards)
 
     def one(self, study: Any, pairs: list[Pair], report: Report) -> None:

@@ -15,7 +15,7 @@ from lensmill.training.epochs import feed
 from lensmill.training.loop import Loop, Progress, Report, checked, mean_scores
 from lensmill.training.pool import Pair
 from lensmill.training.recipe import Recipe, TogetherRecipe
-from lensmill.training.train import account, load_trained, recipe_digest
+from lensmill.training.train import account, has_own_parts, load_trained, recipe_digest
 
 NAME = "together"
 
@@ -56,7 +56,7 @@ class _Together(Loop):
         shards: Path | None,
     ) -> None:
         self.recipe, self.chosen, self.out = recipe, chosen, out
-        stages = load_trained(out, chosen.stages)
+        stages = load_trained(out, chosen.stages, has_own_parts(recipe))
         self.pipeline = Pipeline(stages, given=observed(stages)).train()
         super().__init__(NAME, self.pipeline, recipe.simulation, chosen.training, device, shards)
         self.feed = feed(self.prepare, chosen.training, recipe.simulation.seed)

@@ -11,7 +11,7 @@ from lensmill.provenance import digest, file_digest, provenance
 from lensmill.quantities import SKY_SIGMA, Batch, Quantity
 from lensmill.stages.base import Stage
 from lensmill.stages.pipeline import Pipeline, observed
-from lensmill.training.build import build_stage
+from lensmill.training.build import BUILT_IN, build_stage
 from lensmill.training.checkpoint import load_stage, save_stage
 from lensmill.training.epochs import feed
 from lensmill.training.loop import Loop, Progress, Report, checked, mean_scores
@@ -41,7 +41,7 @@ def train(
     or those weights are of another stage or network.
     """
     checked(budget)
-    upstream = load_upstream(out, stage_recipe(recipe, name).upstream)
+    upstream = load_upstream(out, stage_recipe(recipe, name).upstream, has_own_parts(recipe))
     training = StageTraining(recipe, name, out, upstream, device, shards)
     if start is not None:
         training.set_out_from(start / f"{name}.safetensors")
@@ -49,23 +49,26 @@ def train(
     return training.finish(progress)
 
 
-def load_upstream(out: Path, names: tuple[str, ...]) -> Pipeline | None:
+def has_own_parts(recipe: Recipe) -> bool:
+    """Does a recipe name parts outside this package? Then its trained stages may too."""
+    parts = (part for stage in recipe.stages.values() for part in (stage.stage, stage.network))
+    return any(part.name not in BUILT_IN for part in parts)
+
+
+def load_upstream(out: Path, names: tuple[str, ...], trust: bool = False) -> Pipeline | None:
     """The trained stages `names` in `out` as a frozen pipeline from what is observed."""
     if not names:
         return None
-    stages = load_trained(out, names)
+    stages = load_trained(out, names, trust)
     return Pipeline(stages, given=observed(stages)).eval().requires_grad_(False)
 
 
-def load_trained(out: Path, names: tuple[str, ...]) -> list[Stage]:
-    """The trained stages `names` in `out`; ValueError where one is not trained yet.
-
-    Whose training it is trusts what it wrote: parts of the user's own are imported.
-    """
+def load_trained(out: Path, names: tuple[str, ...], trust: bool = False) -> list[Stage]:
+    """The trained stages `names` in `out`; ValueError where one is not trained yet."""
     for name in names:
         if not (out / f"{name}.safetensors").is_file():
             raise ValueError(f"train {name!r} first: no {name}.safetensors in {out}")
-    return [load_stage(out / f"{name}.safetensors", trust=True) for name in names]
+    return [load_stage(out / f"{name}.safetensors", trust) for name in names]
 
 
 def stage_recipe(recipe: Recipe, name: str) -> StageRecipe:
