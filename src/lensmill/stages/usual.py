@@ -25,7 +25,6 @@ class Usual(nn.Module):
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.respects = tuple(n.removesuffix("_mean") for n in tensors if n.endswith("_mean"))
         for name, value in tensors.items():
             self.register_buffer(name, value)
 
@@ -41,8 +40,11 @@ class Usual(nn.Module):
         return cls({**tensors, "rarest": _sorted(rarest)})
 
     def shares(self, numbers: Mapping[str, Numbers]) -> Float[Tensor, "system respect"]:
-        """In each respect, the share of the training's systems that are nearer to its middle."""
-        return torch.stack([self._share(name, numbers[name]) for name in self.respects], 1)
+        """In each respect, the share of the training's systems that are nearer to its middle.
+
+        In the order of `numbers`: a file has its tensors in another one.
+        """
+        return torch.stack([self._share(name, each) for name, each in numbers.items()], 1)
 
     def rarity(self, shares: Float[Tensor, "system respect"]) -> Float[Tensor, " system"]:
         """The share of the training's systems that are more usual in all respects together."""
