@@ -41,18 +41,17 @@ def epl_deflection(
 def _angular(
     cosine: Tensor, sine: Tensor, flattening: Tensor, slope: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Real and imaginary part of Σ Ω_n, in as many terms as the flattest lens needs."""
-    cosine_2, sine_2 = cosine**2 - sine**2, 2 * cosine * sine
-    real, imaginary = cosine, sine
-    total_real, total_imaginary = real, imaginary
+    """Real and imaginary part of Σ c_n exp(i (2n + 1) φ), in as many terms as the flattest lens
+    needs; from the last to the first (Clenshaw), both parts of one real recurrence."""
+    coefficients = [torch.ones_like(flattening * slope)]
     for n in range(1, _terms(flattening)):
         factor = -flattening * (2 * n - 3 + slope) / (2 * n + 3 - slope)
-        real, imaginary = (
-            factor * (cosine_2 * real - sine_2 * imaginary),
-            factor * (sine_2 * real + cosine_2 * imaginary),
-        )
-        total_real, total_imaginary = total_real + real, total_imaginary + imaginary
-    return total_real, total_imaginary
+        coefficients.append(coefficients[-1] * factor)
+    twice = 2 * (cosine**2 - sine**2)
+    here = after = torch.zeros_like(twice)
+    for coefficient in reversed(coefficients):
+        here, after = torch.addcmul(coefficient - after, twice, here), here
+    return cosine * (here - after), sine * (here + after)
 
 
 def _terms(flattening: Tensor) -> int:
