@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from lensmill.simulation.shards import read_manifest, write_manifest
 from lensmill.simulation.simulate import simulate
 from lensmill.stages.symmetry import ELEMENTS, turned
 from lensmill.training.build import build_grids, build_simulator
-from lensmill.training.loader import Loader, Numbered, ShardLoader
+from lensmill.training.loader import Loader, Numbered, ShardLoader, other_settings
 from lensmill.training.recipe import Part, SimulationRecipe
 
 
@@ -163,6 +164,19 @@ def test_batches_through_torch(loader):
     assert len(found) == len(numbered) == 3
     assert all(_equal(batch, loader(step)) for step, batch in enumerate(found))
     assert len(list(numbered)) == 3
+
+
+def test_a_data_set_and_a_recipe_are_compared(recipe, tmp_path):
+    """Its seed is its own affair."""
+    _written(recipe, tmp_path)
+    assert other_settings(tmp_path, recipe.model_copy(update={"seed": 99})) == []
+    other = recipe.model_copy(update={"depth": (0.1, 0.2), "bad_pixels": 0.01})
+    assert other_settings(tmp_path, other) == ["depth", "bad_pixels"]
+    manifest = read_manifest(tmp_path)
+    write_manifest(tmp_path, replace(manifest, split="test"))
+    assert other_settings(tmp_path, recipe) == ["split"]
+    write_manifest(tmp_path, replace(manifest, recipe=None))
+    assert other_settings(tmp_path, other) == []
 
 
 def test_no_data_set(tmp_path):

@@ -153,6 +153,20 @@ class ShardLoader:
         return replace(simulator, chunk=self.manifest.chunk), build_grids(recipe)
 
 
+def other_settings(folder: Path, recipe: SimulationRecipe) -> list[str]:
+    """In what a data set is not the training split of a recipe: keys of [simulation], `population`
+    among them as one; the seed aside. Empty where nothing is known of how it was made."""
+    manifest = read_manifest(folder)
+    if manifest.recipe is None:
+        return []
+    made, wanted = (
+        each.model_dump(exclude={"seed"})
+        for each in (SimulationRecipe.model_validate(manifest.recipe), recipe)
+    )
+    keys = [key for key, value in wanted.items() if made[key] != value]
+    return keys if manifest.split == "train" else ["split", *keys]
+
+
 @dataclass(frozen=True)
 class Stored:
     """The population of a data set on disk: its scenes were drawn when it was made."""

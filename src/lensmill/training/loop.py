@@ -17,7 +17,7 @@ from lensmill.quantities import Batch, Quantity
 from lensmill.stages.display import with_displays
 from lensmill.training.checkpoint import load_state, save_state
 from lensmill.training.interrupt import whole
-from lensmill.training.loader import Batches, Loader, ShardLoader
+from lensmill.training.loader import Batches, Loader, ShardLoader, other_settings
 from lensmill.training.muon import Muon
 from lensmill.training.precision import fastest_precision
 from lensmill.training.recipe import SimulationRecipe, TrainingRecipe
@@ -81,6 +81,12 @@ class Loop(ABC):
             if shards is None
             else ShardLoader.of(shards, settings.batch)
         )
+        if shards is not None and (keys := other_settings(shards, simulation)):
+            logger.warning(
+                "%s is not what the recipe simulates (%s); held-out figures are of the recipe",
+                shards,
+                ", ".join(keys),
+            )
         self.validation = Loader.of(simulation, settings.batch, "validation", self.device)
 
     @property
