@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from lensmill.provenance import file_digest
 from lensmill.simulation.simulate import simulate
+from lensmill.stages.denoise import Denoise
 from lensmill.training import loop as module
 from lensmill.training.build import build_grids, build_simulator, build_stage
 from lensmill.training.checkpoint import load_stage
@@ -287,6 +288,20 @@ def test_without_average_the_weights_are_the_last(tiny, tmp_path):
     trained = load_file(train(tiny(steps=2, ema=0.0), "denoise", tmp_path, device="cpu"))
     state = load_file(tmp_path / "denoise.state.safetensors")
     assert all(torch.equal(value, state[f"stage.{name}"]) for name, value in trained.items())
+
+
+def test_a_stage_in_bf16_still_reads_images_as_they_are(tiny, tmp_path, monkeypatch):
+    """Eight bits are not enough for the core of a galaxy: the networks compute in bf16, but what a
+    stage reads is as exact in training as in use."""
+    read, forward = [], Denoise.forward
+
+    def spied(stage, batch):
+        read.append({value.dtype for value in batch.values()})
+        return forward(stage, batch)
+
+    monkeypatch.setattr(Denoise, "forward", spied)
+    train(tiny(steps=2, precision='"bf16-mixed"'), "denoise", tmp_path, device="cpu")
+    assert read == [{torch.float32}] * 3  # two steps, and a held-out batch
 
 
 def test_precision_is_measured_once():

@@ -126,7 +126,9 @@ class StageTraining(Loop):
         batch, truth = self.feed(step)
         if not batch or not len(next(iter(batch.values()))):
             return None
-        return self.stage.loss(self.wrapped(batch), truth).mean()
+        with self.fabric.autocast():  # not as fabric's module, which would round its input to bf16
+            output = self.stage(batch)
+        return self.stage.loss(output, truth).mean()
 
     def prepare(self, step: int) -> Pair:
         """The examples of batch number `step`."""
