@@ -47,10 +47,11 @@ def test_batches_draw_shapes_and_scales(loader, recipe):
     assert batch["pixel_scale"].tolist() == pytest.approx([grids[0].pixel_scale] * 4)
 
 
-def test_splits_share_nothing(recipe):
-    batches = [Loader.of(recipe, 4, split)(0) for split in ("train", "validation", "test")]
-    fluxes = torch.cat([batch["clean"].amax((1, 2, 3)) for batch in batches])
-    assert len(fluxes.unique()) == 12
+def test_splits_and_their_parts_share_nothing(recipe):
+    loaders = [Loader.of(recipe, 4, split) for split in ("train", "validation", "test")]
+    loaders += [replace(loaders[0], part=part) for part in (1, 2)]
+    fluxes = torch.cat([loader(0)["clean"].amax((1, 2, 3)) for loader in loaders])
+    assert len(fluxes.unique()) == 20
 
 
 @pytest.mark.parametrize("chunk", [2, 3])

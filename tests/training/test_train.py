@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -132,9 +133,11 @@ def test_a_training_can_set_out_from_weights(tiny, tmp_path):
     assert "started_from" not in _card(weights)
 
 
-def test_weights_of_another_network_are_refused_as_a_start(tiny, tmp_path):
+@pytest.mark.parametrize("keywords", [{"widths": [6], "blocks": 1}, {"widths": [4], "blocks": 2}])
+def test_weights_of_another_network_are_refused_as_a_start(tiny, tmp_path, keywords):
+    """Those of a shallower one too, which would leave layers as they were drawn."""
     train(tiny(steps=1), "denoise", tmp_path, device="cpu")
-    other = _with_network(tiny(steps=1), name="UNet", widths=[6], blocks=1)
+    other = _with_network(tiny(steps=1), name="UNet", **keywords)
     with pytest.raises(ValueError, match=r"denoise.safetensors does not fit the recipe's denoise"):
         train(other, "denoise", tmp_path / "other", start=tmp_path, device="cpu")
 
@@ -237,12 +240,14 @@ def test_a_stage_is_trained_on_what_those_before_it_make(tiny, tmp_path, own_par
     )
     import own_parts as own
 
-    truth = Loader.of(recipe.simulation, 4)(0)
+    truth = replace(Loader.of(recipe.simulation, 4), part=1)(0)  # denoise learned from part 0
     predicted = load_stage(upstream).predict(truth)["clean"].detach()
     count = round(4 * share)
     assert torch.equal(own.SEEN[0][:count], predicted[:count])
     assert torch.equal(own.SEEN[0][count:], truth["clean"][count:])
     assert not torch.allclose(predicted, truth["clean"])
+    held_out = Loader.of(recipe.simulation, 4, "validation")(0)
+    assert torch.equal(own.SEEN[-1], load_stage(upstream).predict(held_out)["clean"].detach())
     assert upstream.read_bytes() == before
     assert set(card["upstream"]) == {"denoise"}
 

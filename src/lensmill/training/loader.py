@@ -43,15 +43,24 @@ class Batches(Protocol):
         ...
 
 
+PART = 2**32
+"""Scenes in a part of the training split: stages that follow one another learn from parts of their
+own, since on what it learned from itself a stage does better than on anything else."""
+
+
 @dataclass(frozen=True)
 class Loader:
-    """Simulated batches of `batch` scenes; each batch draws its own shape and pixel scale."""
+    """Simulated batches of `batch` scenes; each batch draws its own shape and pixel scale.
+
+    part: which part of the split.
+    """
 
     simulator: Simulator
     grids: Grids
     seed: int
     batch: int
     split: Split = "train"
+    part: int = 0
 
     @classmethod
     def of(
@@ -74,9 +83,10 @@ class Loader:
 
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Batch:
         """Batch number `step`."""
-        first = FIRST_INDEX[self.split] + step * self.batch
+        start = FIRST_INDEX[self.split] + self.part * PART
+        first = start + step * self.batch
         indices = torch.arange(first, first + self.batch, device=device)
-        grid = self.grids.draw(self.seed, FIRST_INDEX[self.split] + step)
+        grid = self.grids.draw(self.seed, start + step)
         return self.simulator.on(grid)(self.seed, indices)
 
 

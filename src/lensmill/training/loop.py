@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -59,7 +59,9 @@ class Loop(ABC):
         settings: TrainingRecipe,
         device: str,
         shards: Path | None,
+        part: int,
     ) -> None:
+        """part: of the simulated training split, see `lensmill.training.loader.PART`."""
         from lightning import Fabric
 
         keep_freed_memory()
@@ -77,7 +79,7 @@ class Loop(ABC):
         self.wrapped, self.optimizer = self.fabric.setup(self.module, optimizer)
         self.average = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.loader: Batches = (
-            Loader.of(simulation, settings.batch, "train", self.device)
+            replace(Loader.of(simulation, settings.batch, "train", self.device), part=part)
             if shards is None
             else ShardLoader.of(shards, settings.batch)
         )

@@ -81,7 +81,7 @@ class _Trials:
         """The examples on which every trial is scored."""
         own = self.training(self.recipe)
         self.judge.to(own.device)
-        return [own.pair(truth) for truth in own.held_out()]
+        return list(own.used())
 
     def training(self, recipe: Recipe) -> StageTraining:
         names = recipe.stages[self.name].upstream

@@ -58,7 +58,8 @@ class _Together(Loop):
         self.recipe, self.chosen, self.out = recipe, chosen, out
         stages = load_trained(out, chosen.stages, has_own_parts(recipe))
         self.pipeline = Pipeline(stages, given=observed(stages)).train()
-        super().__init__(NAME, self.pipeline, recipe.simulation, chosen.training, device, shards)
+        settings, part = chosen.training, len(stages)
+        super().__init__(NAME, self.pipeline, recipe.simulation, settings, device, shards, part)
         self.feed = feed(self.prepare, chosen.training, recipe.simulation.seed)
         if self.pipeline.bands != self.loader.bands:
             have = self.loader.bands
@@ -81,8 +82,8 @@ class _Together(Loop):
         """Along the chain, and of the stages that stand alone."""
         chain = pipeline.losses(truth)
         stages = dict(zip(self.chosen.stages, pipeline.members, strict=True))
-        alone = [stages[name] for name in self.chosen.alone]
-        return [*chain.values(), *(stage.loss(stage(truth), truth) for stage in alone)]
+        alone = [Pipeline([stages[name]], given=stages[name].reads) for name in self.chosen.alone]
+        return [*chain.values(), *(loss for each in alone for loss in each.losses(truth).values())]
 
     @property
     def wanted(self) -> tuple[Quantity, ...]:

@@ -1,7 +1,7 @@
 """Train: a stage from a recipe, on the fly, within a budget, resumable at any moment."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -96,7 +96,8 @@ class StageTraining(Loop):
         torch.manual_seed(recipe.simulation.seed)
         self.stage = build_stage(self.stage_recipe)
         settings = self.stage_recipe.training
-        super().__init__(name, self.stage, recipe.simulation, settings, device, shards)
+        depth = len(self.stage_recipe.upstream)
+        super().__init__(name, self.stage, recipe.simulation, settings, device, shards, depth)
         self.feed = feed(self.prepare, settings, recipe.simulation.seed)
         if upstream is not None:
             upstream.to(self.device)
@@ -109,6 +110,8 @@ class StageTraining(Loop):
         known = load_stage(weights).state_dict()
         begun = {name: value for name, value in known.items() if name in trained}
         try:
+            if lacking := trained - begun.keys():
+                raise RuntimeError(f"it lacks {', '.join(sorted(lacking))}")
             self.stage.load_state_dict({**self.stage.state_dict(), **begun})
         except RuntimeError as error:
             raise ValueError(f"{weights} does not fit the recipe's {self.name}: {error}") from None
@@ -134,9 +137,10 @@ class StageTraining(Loop):
         """The examples of batch number `step`."""
         return self.pair(self.truth(self.loader, step))
 
-    def pair(self, truth: Batch) -> Pair:
-        """A batch as the stage reads it, and its truth: the examples to train on."""
-        batch = self.inputs(truth)
+    def pair(self, truth: Batch, share: float | None = None) -> Pair:
+        """A batch as the stage reads it, and its truth: the examples to train on. share: of them
+        that come from the stages before; the recipe's."""
+        batch = self.inputs(truth, self.stage_recipe.upstream_share if share is None else share)
         chosen = self.stage.select(truth)
         read = {quantity.name: batch[quantity.name][chosen] for quantity in self.stage.reads}
         return read, {quantity.name: truth[quantity.name][chosen] for quantity in self.stage.learns}
@@ -147,19 +151,24 @@ class StageTraining(Loop):
         return (*self.stage.reads, *self.stage.learns, *given)
 
     @torch.no_grad()
-    def inputs(self, truth: Batch) -> Batch:
-        """What the stage reads: from the simulator, or from the stages before it, or some of
-        each."""
+    def inputs(self, truth: Batch, share: float) -> Batch:
+        """What the stage reads: from the simulator, or a share from the stages before it."""
         if self.upstream is None:
             return truth
         with self.fabric.autocast():
             predicted = self.upstream.predict(truth)
-        count = round(self.stage_recipe.upstream_share * len(truth[SKY_SIGMA.name]))
+        count = round(share * len(truth[SKY_SIGMA.name]))
         known = {name: value for name, value in truth.items() if name in predicted}
         return {**truth, **predicted, **_joined(predicted, known, count)}
 
     def validate(self) -> dict[str, float]:
-        return self.scored(self.pair(truth) for truth in self.held_out())
+        return self.scored(self.used())
+
+    def used(self) -> Iterator[Pair]:
+        """Held-out examples as the stage meets them in use: all from the stages before it, unless
+        it learns from the truth alone."""
+        share = float(self.stage_recipe.upstream_share > 0)
+        return (self.pair(truth, share) for truth in self.held_out())
 
     @torch.no_grad()
     def scored(self, pairs: Iterable[Pair], judge: Stage | None = None) -> dict[str, float]:
