@@ -52,14 +52,16 @@ def curves(runs: list[Path], name: str) -> list[dict[str, Any]]:
 
 
 def draw(stages: dict[str, list[dict[str, Any]]]) -> None:
-    """A panel for each stage."""
+    """A panel for each stage: held out, and dotted the training's own."""
     figure, panels = plt.subplots(1, len(stages), figsize=(4 * len(stages), 3), squeeze=False)
     for panel, (name, trainings) in zip(panels[0], stages.items(), strict=True):
         for number, each in enumerate(trainings):
             minutes = [point["minutes"] for point in each["points"]]
-            for key, style in (("loss", ":"), ("validation_loss", "-")):
+            for key, style, label in (
+                ("loss", ":", None),
+                ("validation_loss", "-", f"{each['optimizer']}, {each['minutes']:.0f} min"),
+            ):
                 values = [point[key] for point in each["points"]]
-                label = f"{each['optimizer']}, {'held out' if style == '-' else 'training'}"
                 panel.plot(minutes, values, style, color=f"C{number}", label=label)
         panel.set(title=name, xlabel="minutes of one core", ylabel="loss")
         panel.legend(fontsize=7)

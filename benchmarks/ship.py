@@ -42,6 +42,7 @@ def _command(card: dict[str, Any], recipe: str) -> str:
     minutes = card["seconds"] / 60
     stage = "together" if "together" in card else card["stage"]
     start = " --start WEIGHTS" if "started_from" in card else ""
+    start += " --shards DATA" if "data_set" in card else ""
     return f"lensmill train {stage} --recipe {recipe}{start} --budget {minutes:.0f} --device cpu"
 
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from lensmill.provenance import file_digest
+from lensmill.simulation.shards import read_manifest
 from lensmill.simulation.simulate import simulate
 from lensmill.stages.denoise import Denoise
 from lensmill.training import loop as module
@@ -198,6 +199,7 @@ def test_training_from_shards(tiny, tmp_path):
     simulate(simulator, grids, tmp_path / "data", seed=7, count=10, shard=6)
     path = train(recipe, "denoise", tmp_path, device="cpu", shards=tmp_path / "data")
     assert _card(path)["examples"] == 12
+    assert _card(path)["data_set"] == read_manifest(tmp_path / "data").identity
     batch = Loader.of(recipe.simulation, 4)(0)
     assert load_stage(path).predict(batch)["clean"].isfinite().all()
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lensmill.heap import keep_freed_memory
 from lensmill.quantities import Batch, Quantity
+from lensmill.simulation.shards import read_manifest
 from lensmill.stages.display import with_displays
 from lensmill.training.checkpoint import load_state, save_state
 from lensmill.training.interrupt import whole
@@ -83,6 +84,7 @@ class Loop(ABC):
             if shards is None
             else ShardLoader.of(shards, settings.batch)
         )
+        self.data = {} if shards is None else {"data_set": read_manifest(shards).identity}
         if shards is not None and (keys := other_settings(shards, simulation)):
             logger.warning(
                 "%s is not what the recipe simulates (%s); held-out figures are of the recipe",

@@ -113,6 +113,7 @@ class _Together(Loop):
                 "scores": scores,
                 "together": list(self.chosen.stages),
                 **account(self.recipe, progress),
+                **self.data,
                 **provenance(
                     device=str(self.device),
                     parents=parents,

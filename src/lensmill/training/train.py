@@ -196,6 +196,7 @@ class StageTraining(Loop):
             "scores": self.validate(),
             **({"started_from": self.started_from} if self.started_from else {}),
             **account(self.recipe, progress),
+            **self.data,
             **provenance(
                 device=str(self.device), upstream=upstream, recipe_digest=recipe_digest(self.recipe)
             ),
