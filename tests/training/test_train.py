@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lensmill.provenance import file_digest
 from lensmill.simulation.shards import read_manifest
 from lensmill.simulation.simulate import simulate
 from lensmill.stages.denoise import Denoise
@@ -122,25 +121,6 @@ def test_state_of_another_network_is_refused(tiny, tmp_path):
     other = _with_network(tiny(steps=1), name="UNet", widths=[6], blocks=1)
     with pytest.raises(ValueError, match=r"denoise.state.safetensors is no state .*resume=False"):
         train(other, "denoise", tmp_path, device="cpu")
-
-
-def test_a_training_can_set_out_from_weights(tiny, tmp_path):
-    weights = train(tiny(steps=3), "denoise", tmp_path / "first", device="cpu")
-    still = tiny(steps=1, learning_rate=1e-12)
-    path = train(still, "denoise", tmp_path / "second", start=weights.parent, device="cpu")
-    for name, value in load_file(weights).items():
-        torch.testing.assert_close(load_file(path)[name], value)
-    assert _card(path)["started_from"] == file_digest(weights)
-    assert "started_from" not in _card(weights)
-
-
-@pytest.mark.parametrize("keywords", [{"widths": [6], "blocks": 1}, {"widths": [4], "blocks": 2}])
-def test_weights_of_another_network_are_refused_as_a_start(tiny, tmp_path, keywords):
-    """Those of a shallower one too, which would leave layers as they were drawn."""
-    train(tiny(steps=1), "denoise", tmp_path, device="cpu")
-    other = _with_network(tiny(steps=1), name="UNet", **keywords)
-    with pytest.raises(ValueError, match=r"denoise.safetensors does not fit the recipe's denoise"):
-        train(other, "denoise", tmp_path / "other", start=tmp_path, device="cpu")
 
 
 def test_budget_ends_the_training(tiny, tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -77,7 +78,9 @@ class Loop(ABC):
         optimizer = OPTIMIZERS[settings.optimizer](
             module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self.wrapped, self.optimizer = self.fabric.setup(self.module, optimizer)
+        # The module is not fabric's own, which would round what it is given to bf16.
+        self.fabric.to_device(self.module)
+        self.optimizer = cast(torch.optim.Optimizer, self.fabric.setup_optimizers(optimizer))
         self.average = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.loader: Batches = (
             replace(Loader.of(simulation, settings.batch, "train", self.device), part=part)
@@ -165,7 +168,7 @@ class Loop(ABC):
             group["lr"] = learning_rate(share, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.wrapped, self.optimizer, max_norm=self.settings.clip)
+        self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self.settings.clip)
         self.optimizer.step()
         self.update_average(step)
         return float(loss.detach())

@@ -129,7 +129,7 @@ class StageTraining(Loop):
         batch, truth = self.feed(step)
         if not batch or not len(next(iter(batch.values()))):
             return None
-        with self.fabric.autocast():  # not as fabric's module, which would round its input to bf16
+        with self.fabric.autocast():
             output = self.stage(batch)
         return self.stage.loss(output, truth).mean()
 

@@ -1,0 +1,39 @@
+"""A training that sets out from weights: the same networks', and no others'."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lensmill.provenance import file_digest
+from lensmill.training.train import train
+
+
+def _card(path):
+    return json.loads(path.with_suffix(".json").read_text())
+
+
+def _with_network(recipe, **part):
+    stage = recipe.stages["denoise"]
+    denoise = stage.model_copy(update={"network": type(stage.network)(**part)})
+    return recipe.model_copy(update={"stages": {**recipe.stages, "denoise": denoise}})
+
+
+def test_a_training_can_set_out_from_weights(tiny, tmp_path):
+    weights = train(tiny(steps=3), "denoise", tmp_path / "first", device="cpu")
+    still = tiny(steps=1, learning_rate=1e-12)
+    path = train(still, "denoise", tmp_path / "second", start=weights.parent, device="cpu")
+    for name, value in load_file(weights).items():
+        torch.testing.assert_close(load_file(path)[name], value)
+    assert _card(path)["started_from"] == file_digest(weights)
+    assert "started_from" not in _card(weights)
+
+
+@pytest.mark.parametrize("keywords", [{"widths": [6], "blocks": 1}, {"widths": [4], "blocks": 2}])
+def test_weights_of_another_network_are_refused_as_a_start(tiny, tmp_path, keywords):
+    """Those of a shallower one too, which would leave layers as they were drawn."""
+    train(tiny(steps=1), "denoise", tmp_path, device="cpu")
+    other = _with_network(tiny(steps=1), name="UNet", **keywords)
+    with pytest.raises(ValueError, match=r"denoise.safetensors does not fit the recipe's denoise"):
+        train(other, "denoise", tmp_path / "other", start=tmp_path, device="cpu")
