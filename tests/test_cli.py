@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lensmill.cli import app
+from lensmill.cli.shared import tell_figures
 
 ROOT = Path(__file__).parents[1]
 
@@ -114,3 +115,9 @@ def test_a_report_needs_something_to_report(arguments, message):
     result = invoke("report", *arguments)
     assert result.exit_code == 1
     assert message in result.output
+
+
+def test_a_figure_of_nothing_is_not_told(capsys):
+    measured, empty = {"value": 0.5, "error": 0.1, "n": 4}, {"value": None, "error": None, "n": 0}
+    tell_figures({"accuracy": measured, "deblend_beats_baseline_share": empty, "given": {}})
+    assert capsys.readouterr().out.split() == ["accuracy", "0.5", "±", "0.1"]

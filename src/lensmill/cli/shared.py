@@ -41,8 +41,9 @@ def progress() -> Iterator[Callable[[float, str], None]]:
 
 
 def tell_figures(summary: dict[str, Any]) -> None:
+    """A line for each figure that rests on something."""
     for name, figure in summary.items():
-        if isinstance(figure, dict) and "value" in figure:
+        if isinstance(figure, dict) and figure.get("n"):
             typer.echo(f"{name:48s} {figure['value']:.4g} ± {figure['error']:.2g}")
 
 
