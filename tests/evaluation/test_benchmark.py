@@ -1,5 +1,7 @@
 """The paper's experiments done anew: both splits, the page, the table."""
 
+import shutil
+
 import pytest
 import torch
 
@@ -9,7 +11,8 @@ from lensmill.evaluation.modules import STAGES
 from lensmill.evaluation.report import table_one_of
 from lensmill.training.build import build_stage
 from lensmill.training.checkpoint import save_stage
-from lensmill.training.recipe import shipped_recipe
+from lensmill.training.loader import PART
+from lensmill.training.recipe import Part, shipped_recipe
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def test_both_splits_the_page_and_the_table(recipe, weights, tmp_path):
     assert evaluation.table is not None
     assert evaluation.train is not None
     assert len(evaluation.table["index"]) == 8
-    assert len(evaluation.train["index"]) == 2
+    assert evaluation.train["index"].tolist() == [2 * PART, 2 * PART + 1]  # classify's, regress's
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     assert (tmp_path / "report.html").is_file()
@@ -52,6 +55,17 @@ def test_what_is_done_is_not_done_again(recipe, weights, tmp_path):
     assert (tmp_path / TRAIN / "evaluation.json").is_file()
     benchmark(weights, recipe, tmp_path, count=5, train=0)
     assert (tmp_path / "evaluation.parquet").stat().st_mtime_ns != before
+
+
+def test_weights_that_came_later_are_evaluated_too(recipe, weights, tmp_path):
+    folder = shutil.copytree(weights, tmp_path / "weights")
+    assert "accuracy_from_noisy" not in benchmark(folder, recipe, tmp_path, count=2).summary
+    torch.manual_seed(1)
+    direct = recipe.stages["classify"].model_copy(
+        update={"stage": Part(name="Classify", images=["noisy"])}
+    )
+    save_stage(folder / "classify_noisy.safetensors", build_stage(direct), direct)
+    assert "accuracy_from_noisy" in benchmark(folder, recipe, tmp_path, count=2).summary
 
 
 def test_limits_are_taken_along(recipe, weights, tmp_path):

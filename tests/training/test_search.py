@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lensmill.stages.denoise import Denoise
 from lensmill.training import search as module
 from lensmill.training.build import build_stage
 from lensmill.training.recipe import Recipe, parse_recipe, shipped_recipe, shipped_recipes
@@ -139,6 +140,17 @@ def test_the_worse_half_is_cut_off(tiny, tmp_path, monkeypatch):
     first, second = _rows(tmp_path)
     assert (first["state"], second["state"]) == ("complete", "pruned")
     assert int(second["steps"] or 0) < 6
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_trial_that_diverges_is_the_worst(tiny, tmp_path, monkeypatch):
+    pytest.importorskip("optuna")
+    loss = Denoise.loss
+    monkeypatch.setattr(Denoise, "loss", lambda *args: loss(*args) * float("nan"))
+    search(tiny(steps=3), "denoise", tmp_path, trials=1, budget=60, device="cpu")
+    (row,) = _rows(tmp_path)
+    assert (row["state"], float(row["validation_loss"])) == ("complete", math.inf)
+    assert not list(tmp_path.glob("*.state.safetensors"))
 
 
 def test_without_optuna_the_extra_is_named(tiny, tmp_path, monkeypatch):

@@ -30,6 +30,14 @@ def test_a_training_can_set_out_from_weights(tiny, tmp_path):
     assert "started_from" not in _card(weights)
 
 
+def test_a_training_can_set_out_from_ones_own_network(tiny, tmp_path, own_parts):
+    own_parts("from lensmill.networks.unet import UNet as Mine\n")
+    own = _with_network(tiny(steps=1), name="own_parts:Mine", widths=[4], blocks=1)
+    train(own, "denoise", tmp_path, device="cpu")
+    path = train(own, "denoise", tmp_path / "second", start=tmp_path, device="cpu")
+    assert _card(path)["started_from"] == file_digest(tmp_path / "denoise.safetensors")
+
+
 @pytest.mark.parametrize("keywords", [{"widths": [6], "blocks": 1}, {"widths": [4], "blocks": 2}])
 def test_weights_of_another_network_are_refused_as_a_start(tiny, tmp_path, keywords):
     """Those of a shallower one too, which would leave layers as they were drawn."""

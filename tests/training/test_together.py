@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lensmill.training.checkpoint import load_stage
+from lensmill.training.checkpoint import amend, load_stage
 from lensmill.training.recipe import Recipe, TogetherRecipe
 from lensmill.training.together import together
 from lensmill.training.train import train
@@ -59,6 +59,15 @@ def test_the_last_stages_loss_reaches_the_first(trained):
     assert any(
         not torch.equal(v, first[k]) for k, v in load_file(lone / "denoise.safetensors").items()
     )
+
+
+def test_calibration_is_of_the_weights_before(trained):
+    """The chain learns logits as they are, so it begins with a temperature of 1."""
+    recipe, folder = trained(steps=1)
+    amend(folder / "classify.safetensors", temperature=torch.tensor(2.5))
+    assert load_file(together(recipe, folder, device="cpu") / "classify.safetensors")[
+        "temperature"
+    ].item() == pytest.approx(1.0)
 
 
 def test_resumed_equals_uninterrupted(trained):

@@ -7,6 +7,7 @@ from typing import Any
 
 from lensmill.evaluation.evaluate import evaluate
 from lensmill.evaluation.files import EVALUATION, LIMITS, TRAIN, Evaluation
+from lensmill.evaluation.modules import DIRECT, STAGES
 from lensmill.evaluation.report import report as write_report
 from lensmill.provenance import digest, file_digest
 from lensmill.training.recipe import Recipe
@@ -44,9 +45,9 @@ def benchmark(
         report(share * done, line)
 
     same: dict[str, Any] = {"baseline": 0, "device": device}
-    if not _done(out, weights, recipe, count):
+    if not _done(out, weights, recipe, count, "test"):
         evaluate(weights, recipe, out, count=count, report=first, **same)
-    if few and not _done(out / TRAIN, weights, recipe, few):
+    if few and not _done(out / TRAIN, weights, recipe, few, "train"):
         evaluate(weights, recipe, out / TRAIN, count=few, report=second, split="train", **same)
     if limits and limits != out / LIMITS:
         shutil.copy(limits, out / LIMITS)
@@ -54,15 +55,15 @@ def benchmark(
     return Evaluation.read(out)
 
 
-def _done(out: Path, weights: Path, recipe: Recipe, count: int) -> bool:
+def _done(out: Path, weights: Path, recipe: Recipe, count: int, split: str) -> bool:
     """Does `out` hold the evaluation of these weights on as many systems of this recipe?"""
     if not (out / EVALUATION).is_file():
         return False
     made = Evaluation.read(out).summary["provenance"]
-    files = {name: weights / f"{name}.safetensors" for name in made["weights"]}
+    paths = (weights / f"{name}.safetensors" for name in (*STAGES, *DIRECT, "familiar"))
+    settings = {"count": count, "split": split, "average": False}
     return (
-        made["settings"]["count"] == count
+        settings.items() <= made["settings"].items()
         and made["recipe_digest"] == digest(recipe.model_dump_json().encode())
-        and all(path.is_file() for path in files.values())
-        and made["weights"] == {name: file_digest(path) for name, path in files.items()}
+        and made["weights"] == {path.stem: file_digest(path) for path in paths if path.is_file()}
     )

@@ -52,8 +52,8 @@ class Heads:
         if not isinstance(classify, Classify) or not isinstance(regress, Regress):
             kinds = [type(each).__name__ for each in (classify, regress)]
             raise ValueError(f"{weights}: {' and '.join(kinds)} have no calibration")
-        classify.temperature.fill_(1.0)
-        regress.spread.fill_(1.0)
+        for stage in stages.values():
+            stage.forget_calibration()
         return cls(stages, classify, regress)
 
 

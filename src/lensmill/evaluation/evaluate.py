@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def evaluate(
     trust: bool = False,
     report: Report = lambda share, line: None,
 ) -> dict[str, Any]:
-    """Run the stages in `weights` on `count` systems of `split`; returns the summary.
+    """Run the stages in `weights` on `count` systems of `split` (of training, those that its last
+    stages learn from); returns the summary.
 
     The stages run in a row, and each by itself on the true images (see `modules.Modules`; the
     summary's `given` says what each was given). Writes evaluation.parquet (one row per system, see
@@ -54,7 +56,7 @@ def evaluate(
     if split not in FIRST_INDEX:
         raise ValueError(f"no split {split!r}; choices: {', '.join(FIRST_INDEX)}")
     modules = Modules.load(weights, device, average, trust)
-    loader = Loader.of(recipe.simulation, batch, split, device)
+    loader = replace(Loader.of(recipe.simulation, batch, split, device), part=_part(recipe, split))
     if modules.bands != loader.bands:
         raise ValueError(f"{weights} works on {modules.bands}, the recipe gives {loader.bands}")
     ranges = target_ranges(loader.simulator, loader.seed)
@@ -77,6 +79,12 @@ def evaluate(
     return summary
 
 
+def _part(recipe: Recipe, split: Split) -> int:
+    """Of the training split, the part of the stages with most stages before them."""
+    depths = [len(stage.upstream) for stage in recipe.stages.values()]
+    return max(depths, default=0) if split == "train" else 0
+
+
 def _systems(
     modules: Modules,
     loader: Loader,
@@ -94,7 +102,7 @@ def _systems(
         truth, predicted = _predicted(modules, loader, step, device)
         examples = examples or chosen(truth, predicted)
         done = step * loader.batch
-        index = torch.arange(loader.batch) + FIRST_INDEX[loader.split] + done
+        index = torch.arange(loader.batch) + loader.start + done
         left = max(0, baseline - done)
         parts.append(rows(index, truth, predicted, left, build_survey(recipe.simulation)))
         report((step + 1) / steps, f"{min(done + loader.batch, count)} of {count} systems")

@@ -47,6 +47,9 @@ class Stage(nn.Module, ABC):
         some = truth[self.learns[0].name]
         return torch.ones(len(some), dtype=torch.bool, device=some.device)
 
+    def forget_calibration(self) -> None:
+        """Undo what was fitted to the stage after its training, if anything is."""
+
     def predict(self, batch: Batch) -> Batch:
         """`batch` with what this stage writes added."""
         missing = [quantity.name for quantity in self.reads if quantity.name not in batch]

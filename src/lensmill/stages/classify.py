@@ -64,6 +64,9 @@ class Classify(Stage):
             output, truth["is_lens"].to(output), reduction="none"
         )
 
+    def forget_calibration(self) -> None:
+        self.temperature.fill_(1.0)
+
     def metrics(self, predicted: Batch, truth: Batch) -> dict[str, Float[Tensor, " batch"]]:
         right = (predicted[P_LENS.name] > 0.5) == (truth["is_lens"] > 0.5)
         return {"accuracy": right.float()}

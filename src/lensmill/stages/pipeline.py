@@ -32,16 +32,14 @@ class Pipeline(nn.Module):
                 state = stage.predict(state)
         return state
 
-    def losses(self, truth: Batch) -> dict[str, Tensor]:
+    def losses(self, truth: Batch) -> list[Tensor]:
         """Each stage's loss per example along the chain, for end-to-end training."""
         state = self._given(truth)
-        losses = {}
+        losses = []
         for stage in self.members:
             output = stage(state)
             zero = torch.zeros(len(output), device=output.device)
-            losses[type(stage).__name__.lower()] = torch.where(
-                stage.select(truth), stage.loss(output, truth), zero
-            )
+            losses.append(torch.where(stage.select(truth), stage.loss(output, truth), zero))
             state = {**state, **stage.decode(output, state)}
         return losses
 

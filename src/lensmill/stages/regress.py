@@ -97,6 +97,9 @@ class Regress(Stage):
     def select(self, truth: Batch) -> Bool[Tensor, " batch"]:
         return truth["is_lens"] > 0.5
 
+    def forget_calibration(self) -> None:
+        self.spread.fill_(1.0)
+
     def metrics(self, predicted: Batch, truth: Batch) -> dict[str, Float[Tensor, " batch"]]:
         value = true_parameters(truth)
         error = torch.stack([predicted[E1.name], predicted[E2.name]], 1) - value[:, 1:]

@@ -81,12 +81,16 @@ class Loader:
         """The survey's bands."""
         return self.simulator.observing.bands
 
+    @property
+    def start(self) -> int:
+        """The index of its first scene."""
+        return FIRST_INDEX[self.split] + self.part * PART
+
     def __call__(self, step: int, device: torch.device | str = "cpu") -> Batch:
         """Batch number `step`."""
-        start = FIRST_INDEX[self.split] + self.part * PART
-        first = start + step * self.batch
+        first = self.start + step * self.batch
         indices = torch.arange(first, first + self.batch, device=device)
-        grid = self.grids.draw(self.seed, start + step)
+        grid = self.grids.draw(self.seed, self.start + step)
         return self.simulator.on(grid)(self.seed, indices)
 
 

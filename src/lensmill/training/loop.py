@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from lensmill.quantities import Batch, Quantity
 from lensmill.simulation.shards import read_manifest
 from lensmill.stages.display import with_displays
 from lensmill.training.checkpoint import load_state, save_state
+from lensmill.training.identity import check_same, settings_of
 from lensmill.training.interrupt import whole
 from lensmill.training.loader import Batches, Loader, ShardLoader, other_settings
 from lensmill.training.muon import Muon
@@ -33,6 +34,10 @@ OPTIMIZERS = {"adamw": torch.optim.AdamW, "muon": Muon}
 
 Report = Callable[[float, str], None]
 """(share done, a line to show)."""
+
+
+class DivergedError(ValueError):
+    """A training that cannot go on."""
 
 
 @dataclass
@@ -109,6 +114,11 @@ class Loop(ABC):
     def wanted(self) -> tuple[Quantity, ...]:
         """What of a batch is looked at; its pictures are made only if they are."""
 
+    @property
+    @abstractmethod
+    def tables(self) -> dict[str, Any]:
+        """What of the recipe this training is of, as JSON values."""
+
     @abstractmethod
     def validate(self) -> dict[str, float]:
         """Mean figures of the averaged weights on the validation split."""
@@ -126,6 +136,7 @@ class Loop(ABC):
         progress = Progress()
         if resume and state.is_file():
             saved = load_state(state, self.module, self.average, self.optimizer)
+            check_same(state, saved.pop("settings", None), settings_of(self.tables))
             progress = Progress(**saved)
         try:
             self._run(progress, budget, state, report)
@@ -168,10 +179,22 @@ class Loop(ABC):
             group["lr"] = learning_rate(share, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self.settings.clip)
+        self._clip(step)
         self.optimizer.step()
         self.update_average(step)
         return float(loss.detach())
+
+    def _clip(self, step: int) -> None:
+        """Bound the gradient; DivergedError where it is not finite, before it spoils weights."""
+        limit = self.settings.clip
+        norm = self.fabric.clip_gradients(
+            self.module, self.optimizer, max_norm=limit, error_if_nonfinite=False
+        )
+        if norm is not None and not norm.isfinite():
+            raise DivergedError(
+                f"{self.name} diverged: its gradient is not finite at step {step}; try a lower "
+                "learning_rate or a longer warmup"
+            )
 
     @torch.no_grad()
     def update_average(self, step: int) -> None:
@@ -191,7 +214,8 @@ class Loop(ABC):
         self._save(progress, state)
 
     def _save(self, progress: Progress, state: Path) -> None:
-        save_state(state, self.module, self.average, self.optimizer, vars(progress))
+        known = {"settings": settings_of(self.tables), **vars(progress)}
+        save_state(state, self.module, self.average, self.optimizer, known)
 
 
 def mean_scores(batches: list[dict[str, Tensor]]) -> dict[str, float]:

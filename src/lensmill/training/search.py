@@ -10,7 +10,7 @@ from typing import Any
 from lensmill.provenance import digest
 from lensmill.stages.base import Stage
 from lensmill.training.build import build_stage
-from lensmill.training.loop import Report, checked
+from lensmill.training.loop import DivergedError, Report, checked
 from lensmill.training.pool import Pair
 from lensmill.training.recipe import Recipe, StageRecipe
 from lensmill.training.recipe_text import recipe_text
@@ -106,6 +106,8 @@ class _Trials:
             study.tell(trial, figure())
         except optuna.TrialPruned:
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        except DivergedError:
+            study.tell(trial, math.inf)
         state.unlink()
 
     def watched(
@@ -136,9 +138,7 @@ def write_table(study: Any, recipe: StageRecipe, path: Path) -> None:
     """A row for each trial that came to an end."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            ["trial", "state", "validation_loss", "parameters", "steps", *varied(recipe)]
-        )
+        writer.writerow([*COLUMNS, *varied(recipe)])
         for trial in _finished(study):
             values = (trial.params.get(key) for key in varied(recipe))
             known = (trial.user_attrs.get(key) for key in COLUMNS[-2:])

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -57,6 +57,8 @@ class _Together(Loop):
     ) -> None:
         self.recipe, self.chosen, self.out = recipe, chosen, out
         stages = load_trained(out, chosen.stages, has_own_parts(recipe))
+        for stage in stages:
+            stage.forget_calibration()
         self.pipeline = Pipeline(stages, given=observed(stages)).train()
         settings, part = chosen.training, len(stages)
         super().__init__(NAME, self.pipeline, recipe.simulation, settings, device, shards, part)
@@ -83,11 +85,20 @@ class _Together(Loop):
         chain = pipeline.losses(truth)
         stages = dict(zip(self.chosen.stages, pipeline.members, strict=True))
         alone = [Pipeline([stages[name]], given=stages[name].reads) for name in self.chosen.alone]
-        return [*chain.values(), *(loss for each in alone for loss in each.losses(truth).values())]
+        return [*chain, *(loss for each in alone for loss in each.losses(truth))]
 
     @property
     def wanted(self) -> tuple[Quantity, ...]:
         return tuple(q for stage in self.pipeline.members for q in (*stage.reads, *stage.learns))
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        parts = {"simulation": self.recipe.simulation, NAME: self.chosen}
+        stages = {name: self.recipe.stages[name] for name in self.chosen.stages}
+        return {
+            **{name: part.model_dump(mode="json") for name, part in parts.items()},
+            **{name: s.model_dump(mode="json", exclude={"training"}) for name, s in stages.items()},
+        }
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -104,15 +104,11 @@ class StageTraining(Loop):
         self.check_bands()
 
     def set_out_from(self, weights: Path) -> None:
-        """Begin with the weights in a file; what is made to fit a stage afterwards, the temperature
-        and the spread, begins anew."""
-        trained = {name for name, _ in self.stage.named_parameters()}
-        known = load_stage(weights).state_dict()
-        begun = {name: value for name, value in known.items() if name in trained}
+        """Begin with the weights in a file, less their calibration."""
+        known = load_stage(weights, has_own_parts(self.recipe))
+        known.forget_calibration()
         try:
-            if lacking := trained - begun.keys():
-                raise RuntimeError(f"it lacks {', '.join(sorted(lacking))}")
-            self.stage.load_state_dict({**self.stage.state_dict(), **begun})
+            self.stage.load_state_dict(known.state_dict())
         except RuntimeError as error:
             raise ValueError(f"{weights} does not fit the recipe's {self.name}: {error}") from None
         self.average = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
@@ -160,6 +156,11 @@ class StageTraining(Loop):
         count = round(share * len(truth[SKY_SIGMA.name]))
         known = {name: value for name, value in truth.items() if name in predicted}
         return {**truth, **predicted, **_joined(predicted, known, count)}
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        parts = {"simulation": self.recipe.simulation, self.name: self.stage_recipe}
+        return {name: part.model_dump(mode="json") for name, part in parts.items()}
 
     def validate(self) -> dict[str, float]:
         return self.scored(self.used())
