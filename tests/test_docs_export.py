@@ -99,7 +99,8 @@ def test_the_fit_reads_what_the_page_says(folder, monkeypatch):
 def test_sql(folder, monkeypatch):
     duckdb = pytest.importorskip("duckdb")
     monkeypatch.chdir(folder)
-    assert CliRunner().invoke(app, ["export", "DATA", "--to", "mmu"]).exit_code == 0
+    if not Path("DATA-mmu").is_dir():
+        assert CliRunner().invoke(app, ["export", "DATA", "--to", "mmu"]).exit_code == 0
     large, flags, peaks = (duckdb.connect().execute(query).fetchall() for query in blocks("sql"))
     assert [row[0] for row in large] == ["J02", "J01"]
     assert flags == [("psf_given", 2), ("psf_assumed", 1)]

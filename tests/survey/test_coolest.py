@@ -24,7 +24,6 @@ def test_values(candidate_rows):
     assert parameters["theta_E"]["posterior_stats"]["percentile_84th"] == 1.32
     assert parameters["phi"]["posterior_stats"]["percentile_16th"] == pytest.approx(-15.3)
     assert found["meta"]["e2_error"] == 0.03
-    assert coolest(candidate_rows[1], BANDS, "g")["instrument"]["band"] == "g"
 
 
 def test_a_stamp_without_coordinates(candidate_rows):

@@ -1,13 +1,17 @@
 """Domain: a run is compared with what its own weights were trained on, and advice follows."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
+from lensmill.cli import app
 from lensmill.survey.advice import advise, closer, unlike
+from lensmill.survey.chain import load_chain
 from lensmill.survey.demo import write_stamps
 from lensmill.survey.domain import Looked, check_domain, compare
 from lensmill.survey.run import Options, run
@@ -114,6 +118,18 @@ def test_other_weights_or_other_images_are_refused(done, images, weights, write_
         check_domain(done, tmp_path / "others", weights=weights, count=COUNT)
 
 
+@pytest.mark.parametrize("left", [(), ("run.json",)])
+def test_a_run_that_is_not_finished_is_named(done, images, tmp_path, left):
+    """No folder, or one whose run was cut off."""
+    folder = tmp_path / "cut-off"
+    for name in left:
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes((done / name).read_bytes())
+    result = CliRunner().invoke(app, ["check-domain", str(folder), "--images", str(images)])
+    assert result.exit_code == 1
+    assert "cut-off holds no finished run" in result.output
+
+
 def looked(count, shift=0.0, seed=0):
     generator = np.random.default_rng(seed)
     trait = {"log_snr": generator.normal(shift, 1, count)}
@@ -156,3 +172,22 @@ def test_stamps_of_the_run_are_held():
     changed = closer(shipped_recipe("smoke"), traits, (30, 91)).simulation
     assert changed.shape == ((30, 38), (36, 91))
     assert changed.psf_fwhm == shipped_recipe("smoke").simulation.psf_fwhm
+
+
+@pytest.mark.parametrize("pair", [(0.5, 1.3), None])
+def test_seeing_is_held_before_the_recipes_factor(pair):
+    recipe = shipped_recipe("smoke")
+    simulation = recipe.simulation.model_copy(update={"psf_fwhm": pair, "seeing": 0.8})
+    inside = {"yours": [0.2] * 3, "training": [0.2] * 3, "distance": 0.0, "outside": 0.0}
+    seeing = {"yours": [1.2] * 3, "training": [0.4, 0.7, 1.04], "distance": 1.0, "outside": 1.0}
+    traits = {"pixel_scale": inside, "seeing": seeing}
+    changed = closer(recipe.model_copy(update={"simulation": simulation}), traits, (36, 36))
+    assert changed.simulation.psf_fwhm == pytest.approx((0.5, 1.5))
+
+
+def test_seeing_is_unusual_by_what_the_simulator_made_of_it(weights):
+    wide = {"psf_fwhm": [0.5, 1.3], "seeing": 0.8}
+    chain = replace(load_chain(weights), trained_on=wide)
+    assert chain.unusual((36, 36), 0.2, [1.0] * 3) == []
+    assert chain.unusual((36, 36), 0.2, [1.25] * 3) == ["seeing_outside_training"]
+    assert replace(chain, trained_on={"psf_fwhm": [0.5, 1.3]}).unusual((36, 36), 0.2, [1.25]) == []

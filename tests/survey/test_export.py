@@ -61,6 +61,19 @@ def test_the_script_comes_with_lenstronomys_starts(finished, tmp_path):
     assert "import lensmill" not in text
 
 
+@pytest.mark.parametrize("to", list(PER_CANDIDATE))
+def test_weaker_candidates_of_an_earlier_export_do_not_stay(finished, tmp_path, to):
+    """Refused; the same again, or more, is not, nor is what a fit left."""
+    out = tmp_path / "out"
+    export(finished, out, to)
+    (out / "00000_J01_a_fit.json").write_text("{}")
+    export(finished, out, to, p_lens=0.0)
+    export(finished, out, to, p_lens=0.0)
+    with pytest.raises(ValueError, match=r"would keep 00001_J02\.json .* \(1 such"):
+        export(finished, out, to, p_lens=0.5)
+    assert len(names(out)) == 3
+
+
 @pytest.mark.parametrize("to", ["votable", "fits"])
 def test_tables_have_units_and_ucds(finished, tmp_path, to):
     done = export(finished, tmp_path / "out", to)

@@ -17,6 +17,7 @@ from lensmill.simulation.simulator import Simulator
 from lensmill.survey.demo import write_stamps
 from lensmill.survey.export import export
 from lensmill.survey.lenstronomy_start import lenstronomy_start
+from lensmill.survey.stamps import Reading, find_objects, read
 from lensmill.units import axis_ratio_from_ellipticity, ellipticity_from_axis_ratio
 
 BANDS = ("g", "r", "i")
@@ -52,6 +53,28 @@ def test_there_and_back_through_its_parameters(candidate_rows):
         expected = start["kwargs_params"][name][0][0]
         assert {key: found[f"kwargs_{part}"][0][key] for key in expected} == pytest.approx(expected)
     assert fit.prior(fit.first) == pytest.approx([0, 0, 0])
+
+
+def test_the_pixels_of_the_fit_are_those_of_the_chain(candidate_rows, tmp_path):
+    """Of a stamp on a pedestal, which lensmill subtracts."""
+    pytest.importorskip("lenstronomy")
+    from lensmill.survey.lenstronomy_fit import bands_of, read_stamp
+
+    simulator = Simulator(Priors(), Observing(LSST_10YEAR), Grid((41, 45), 0.2))
+    batch = simulator(5, torch.arange(1))
+    pedestal = torch.tensor([50.0, 0.0, -80.0])[:, None, None] * batch["sky_sigma"][..., None, None]
+    write_stamps(tmp_path, {**batch, "noisy": batch["noisy"] + pedestal}, BANDS)
+    (stamp,) = read(find_objects(tmp_path, Reading())[0], Reading())
+    assert "background_subtracted" in stamp.flags
+    conditions = {
+        "psf_fwhm": stamp.psf_fwhm.tolist(),
+        "sky_sigma": stamp.sky_sigma.tolist(),
+        "background": list(stamp.background),
+    }
+    start = lenstronomy_start({**candidate_rows[1], **conditions}, BANDS)
+    found = read_stamp(tmp_path / stamp.source, BANDS, start["sky_sigma"])
+    for (data, _, _), seen in zip(bands_of(start, *found, 2), stamp.image, strict=True):
+        np.testing.assert_allclose(data["image_data"], seen[:, 2:-2], rtol=1e-4, atol=1e-2)
 
 
 def test_it_deflects_as_ours(candidate_rows):

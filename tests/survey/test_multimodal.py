@@ -51,6 +51,12 @@ def test_a_data_set(data_set, tmp_path):
     assert rows[0]["image"][1]["scale"] == pytest.approx(0.2)
 
 
+def test_parts_of_an_earlier_export_do_not_stay(data_set, tmp_path):
+    export(data_set, tmp_path / "out", "mmu")
+    with pytest.raises(ValueError, match=r"would keep part-00000.parquet .*empty it"):
+        export(data_set, tmp_path / "out", "mmu")
+
+
 def test_a_data_set_without_images_is_refused(data_set, tmp_path):
     path = data_set / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "images": []}))

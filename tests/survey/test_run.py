@@ -1,5 +1,6 @@
 """A run: complete, resumable, and never stopped by one bad object."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from lensmill.survey import measuring
 from lensmill.survey import run as module
 from lensmill.survey.run import Options, run
 
@@ -122,6 +124,36 @@ def test_bad_objects_are_rows_with_reasons_and_the_rest_is_written(stamps, weigh
         assert table[name]["reason"]
         assert table[name]["p_lens"] is None
     assert all(table[f"demo_{k:03d}"]["p_lens"] is not None for k in range(5))
+
+
+def test_what_is_not_finite_is_one_objects_failure(stamps, weights, tmp_path, monkeypatch):
+    """As if reading had let a condition through that makes the posterior NaN."""
+    monkeypatch.setattr(measuring, "as_batch", partial(without_psf, measuring.as_batch))
+    summary = run(stamps, tmp_path / "out", weights=weights)
+    table = rows(tmp_path / "out")
+    assert summary.reasons == {"not_finite": 1}
+    failed = table.pop("demo_001")
+    assert "demo_001.fits: the networks' numbers of it are not finite" in failed["reason"]
+    assert failed["p_lens"] is None
+    assert all(0 <= row["p_lens"] <= 1 for row in table.values())
+    assert len(list((tmp_path / "out/pictures").iterdir())) == len(table) == 4
+
+
+def without_psf(as_batch, items, device):
+    """A batch in which the second object's PSF is NaN."""
+    batch = as_batch(items, device)
+    batch["psf_fwhm"][1] = torch.nan
+    return batch
+
+
+def test_the_background_that_was_subtracted_is_a_column(stamps, weights, tmp_path):
+    with fits.open(stamps / "demo_000.fits", mode="update") as hdus:
+        hdus["R_SCI"].data += 5000
+    run(stamps, tmp_path / "out", weights=weights)
+    row = rows(tmp_path / "out")["demo_000"]
+    assert "background_subtracted" in row["flags"]
+    assert row["background"][1] == pytest.approx(5000, abs=row["sky_sigma"][1])
+    assert abs(row["background"][0]) < row["sky_sigma"][0]
 
 
 def test_an_empty_folder_says_so(weights, tmp_path):

@@ -20,7 +20,7 @@ from stamp_files import (
     write_hdf5,
 )
 
-from lensmill.survey.stamps import Reading, count_objects, find_objects
+from lensmill.survey.stamps import Reading, Stamp, count_objects, find_objects
 
 
 @pytest.mark.parametrize("suffix", [".fits", ".fits.gz"])
@@ -55,6 +55,40 @@ def test_cubes_of_unlike_shapes(tmp_path):
     for band, count in zip(GRI, (2, 2, 3), strict=True):
         write(tmp_path / f"{band}.fits", np.stack([galaxy(band)] * count))
     assert "i 3×40×47" in failure(tmp_path, "shape_mismatch")
+
+
+def test_one_objects_trouble_in_a_cube_is_its_own(tmp_path):
+    """The last noise map is missing."""
+    for band in GRI:
+        cube = np.stack([galaxy(band, number) for number in range(3)])
+        write(tmp_path / "many" / f"{band}.fits", cube)
+        write(tmp_path / "many" / f"{band}_var.fits", np.full_like(cube[:2], SIGMA[band] ** 2))
+    *good, bad = read_all(tmp_path)
+    assert all(isinstance(item, Stamp) for item in good)
+    assert [item.id for item in (*good, bad)] == ["many_0", "many_1", "many_2"]
+    assert bad.flag == "unreadable"
+    assert "out of bounds" in bad.reason
+
+
+def test_one_objects_trouble_in_an_array_is_its_own(tmp_path):
+    """The FWHM of the last is missing; one id is no text, which is no trouble."""
+    np.savez(
+        tmp_path / "a.npz",
+        image=many(3, "gri"),
+        psf_fwhm=np.full((2, 3), 0.8),
+        ids=np.array([b"p", b"\xff", b"q"]),
+    )
+    *good, bad = read_all(tmp_path, pixel_scale=SCALE)
+    assert [item.id for item in good] == ["p", "\ufffd"]
+    assert all(isinstance(item, Stamp) for item in good)
+    assert (bad.id, bad.flag) == ("q", "unreadable")
+
+
+@pytest.mark.parametrize("ids", [["p", "q"], ["p", "q", "r", "s"]])
+def test_ids_are_as_many_as_objects(tmp_path, ids):
+    np.savez(tmp_path / "a.npz", image=many(3, "gri"), ids=ids)
+    reason = failure(tmp_path, "bad_sidecar", pixel_scale=SCALE)
+    assert f"{len(ids)} ids for 3 objects" in reason
 
 
 def test_hdf5_with_everything_in_it(tmp_path):

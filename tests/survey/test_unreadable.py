@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 from astropy.io import fits
-from stamp_files import GRI, SHAPE, failure, galaxy, only, read_all, sky, stamp, write
+from stamp_files import GRI, SCALE, SHAPE, failure, galaxy, many, only, read_all, sky, stamp, write
 
 from lensmill.survey.stamps import MIN_SIDE, Reading, Stamp, Unreadable, describe
 
@@ -70,6 +70,28 @@ def test_noise_maps_of_no_use(tmp_path, noise, flag):
     names = [f"{band}_{kind}" for band in GRI for kind in ("sci", "var")]
     write(tmp_path / "a.fits", *images, names=names)
     failure(tmp_path, flag)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -99.0])
+@pytest.mark.parametrize("name", ["psf_fwhm", "pixel_scale"])
+def test_conditions_that_are_none(tmp_path, name, value):
+    """One object's: the others are read."""
+    arrays = {"psf_fwhm": np.full((3, 3), 0.8), "pixel_scale": np.full(3, SCALE)}
+    arrays[name][1] = value
+    np.savez(tmp_path / "a.npz", image=many(3, "gri"), **arrays)
+    first, item, last = read_all(tmp_path)
+    assert isinstance(first, Stamp)
+    assert isinstance(last, Stamp)
+    assert (item.id, item.flag) == ("a_1", "bad_conditions")
+    assert f"is {value:g} arcsec" in item.reason
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -99.0])
+def test_options_that_are_no_conditions(value):
+    with pytest.raises(ValueError, match=r"psf_fwhm: .* not all positive"):
+        Reading(psf_fwhm=(0.8, value, 0.8))
+    with pytest.raises(ValueError, match=r"pixel_scale: .* not positive"):
+        Reading(pixel_scale=value)
 
 
 def test_no_corruption_escapes(tmp_path):

@@ -5,13 +5,15 @@ import shutil
 import threading
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from stamp_files import galaxy, many, write
 
 from lensmill.survey import watch as module
 from lensmill.survey.arrivals import Arrivals, listed
 from lensmill.survey.candidates import finished_run
-from lensmill.survey.run import run
+from lensmill.survey.run import Options, run
 from lensmill.survey.stamps import Reading
 from lensmill.survey.watch import watch
 
@@ -109,6 +111,43 @@ def test_what_is_changed_is_read_again_and_counts_once(stamps, folder, weights, 
     assert rows(tmp_path / "out")["demo_001"]["reason"] is None
 
 
+def test_bands_that_come_one_by_one_are_one_object(folder, weights, tmp_path):
+    """Those that come later may be the first by name; another layout of that name is another."""
+    write(folder / "x_r.fits", galaxy("r"))
+    write(folder / "sub/r.fits", galaxy("r"))
+    summary = watch(folder, tmp_path / "out", weights=weights, **QUICK)
+    assert (summary.objects, summary.failed) == (2, 2)
+    for band in "gi":
+        write(folder / f"x_{band}.fits", galaxy(band))
+        write(folder / f"sub/{band}.fits", galaxy(band))
+    np.savez(folder / "x.npz", image=many(2, "gri"), pixel_scale=0.2)
+    write(folder / "sub.fits", *(galaxy(band) for band in "gri"), names="gri")
+    watch(folder, tmp_path / "out", weights=weights, **QUICK)
+    table = pq.read_table(tmp_path / "out/catalogue.parquet").to_pylist()
+    sources = ["sub.fits", "sub/g.fits", "x.npz", "x.npz", "x_g.fits"]
+    assert sorted(row["source"] for row in table) == sources
+    assert all(row["reason"] is None for row in table)
+    again = watch(folder, tmp_path / "out", weights=weights, **QUICK)
+    assert again.objects == 5
+    assert len(list((tmp_path / "out/parts").iterdir())) == 2
+
+
+def test_the_first_objects_get_pictures_however_they_come(stamps, folder, weights, tmp_path):
+    """One by one, and two after a pause."""
+    arrive(stamps, folder, 0)
+    numbers = iter([1, 2])
+
+    def tell(line):
+        arrive(stamps, folder, *filter(None, [next(numbers, None)]))
+
+    options = {"weights": weights, "options": Options(pictures=4), **QUICK}
+    watch(folder, tmp_path / "out", tell=tell, **options)
+    assert len(list((tmp_path / "out/pictures").iterdir())) == 3
+    arrive(stamps, folder, 3, 4)
+    watch(folder, tmp_path / "out", **options)
+    assert len(list((tmp_path / "out/pictures").iterdir())) == 4
+
+
 def test_ctrl_c_ends_it_with_a_catalogue(stamps, folder, weights, tmp_path):
     arrive(stamps, folder, 0, 1)
     heard = []
@@ -126,8 +165,9 @@ def test_ctrl_c_ends_it_with_a_catalogue(stamps, folder, weights, tmp_path):
 
 def test_an_empty_folder_is_waited_for_and_none_is_an_error(folder, weights, tmp_path):
     assert watch(folder, tmp_path / "out", weights=weights, **QUICK).objects == 0
-    with pytest.raises(ValueError, match="no such file"):
+    with pytest.raises(ValueError, match="no such folder"):
         watch(folder / "nowhere", tmp_path / "other", weights=weights, **QUICK)
+    assert watch(folder, tmp_path / "other", weights=weights, **QUICK).objects == 0
 
 
 def test_many_at_once_come_in_parts(stamps, folder, weights, tmp_path, monkeypatch):

@@ -68,13 +68,19 @@ def closer(
     if unlike(traits["pixel_scale"]):
         changed["pixel_scale"] = _holding(simulation.pixel_scale, traits["pixel_scale"])
     if unlike(traits["seeing"]) and not simulation.visits and not simulation.psf_images:
-        changed["psf_fwhm"] = _holding(simulation.psf_fwhm, traits["seeing"])
+        fwhm = _in_units_of(simulation.seeing, traits["seeing"])
+        changed["psf_fwhm"] = _holding(simulation.psf_fwhm, fwhm)
     fine_tuning = TogetherRecipe(stages=tuple(recipe.stages), training=FINE_TUNING)
     return Recipe(
         simulation=SimulationRecipe(**{**simulation.model_dump(), **changed}),
         stages=recipe.stages,
         together=recipe.together or fine_tuning,
     )
+
+
+def _in_units_of(factor: float, trait: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The percentiles of `trait` before the simulator multiplied by `factor`."""
+    return {side: [value / factor for value in trait[side]] for side in ("yours", "training")}
 
 
 def _holding(pair: tuple[float, float] | None, trait: Mapping[str, Any]) -> tuple[float, float]:

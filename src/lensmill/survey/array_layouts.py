@@ -12,7 +12,7 @@ import numpy as np
 
 from lensmill.survey.labels import match_band, split_bands
 from lensmill.survey.raw import RawBand, RawStamp, as_array, as_variance, require_same_shape
-from lensmill.survey.reading import Entry, Reading, StampError
+from lensmill.survey.reading import Entry, Reading, StampError, Unreadable, unreadable
 from lensmill.survey.sidecar import read_sidecar
 
 IMAGES = ("image", "noisy")
@@ -86,27 +86,37 @@ class ArrayFile:
         psf = self.values["psf"]
         return as_array(psf[index, band] if len(psf.shape) == 4 else psf[band])
 
-    def name(self, entry: Entry, index: int, count: int) -> str:
-        """The object's own id, or the file's name and a number."""
-        if "ids" in self.values:
-            return _text(self.values["ids"][index])
-        return f"{entry.id}_{index:0{len(str(count - 1))}d}"
+    def named(self, entry: Entry) -> Iterator[tuple[int, str]]:
+        """Number and id of each object of `entry`: its own, or the file's name and a number.
+
+        StampError where there are more or fewer ids than objects.
+        """
+        if self.image.ndim == 3:
+            yield 0, entry.id
+            return
+        count = len(self.image)
+        ids = self.values.get("ids")
+        if ids is not None and len(ids) != count:
+            raise StampError("bad_sidecar", f"{self.source}: {len(ids)} ids for {count} objects")
+        for index in entry.chosen(count):
+            number = f"{index:0{len(str(count - 1))}d}"
+            yield index, f"{entry.id}_{number}" if ids is None else _text(ids[index])
 
 
 def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def read_arrays(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
-    """The objects of an array file."""
+def read_arrays(entry: Entry, reading: Reading) -> Iterator[RawStamp | Unreadable]:
+    """The objects of an array file; a bad one is an Unreadable."""
     with _opened(entry) as file:
         yield from stamps_of(file, entry, reading)
 
 
-def stamps_of(file: ArrayFile, entry: Entry, reading: Reading) -> Iterator[RawStamp]:
+def stamps_of(file: ArrayFile, entry: Entry, reading: Reading) -> Iterator[RawStamp | Unreadable]:
     """The objects of `file`: all of (object, band, y, x), or the one, called as `entry`.
 
-    StampError where a band is missing or nothing names them.
+    StampError where a band is missing, nothing names them, or there are more or fewer ids.
     """
     names, how = file.names(reading)
     if absent := [band for band in reading.bands if band not in names]:
@@ -115,13 +125,13 @@ def stamps_of(file: ArrayFile, entry: Entry, reading: Reading) -> Iterator[RawSt
             f"{entry.source}: no band {', '.join(absent)}; it has {', '.join(names)}",
         )
     order = [names.index(band) for band in reading.bands]
-    many = file.image.ndim == 4
-    count = file.image.shape[0] if many else 1
-    for index in entry.chosen(count):
-        bands = tuple(_raw_band(file, index, band) for band in order)
-        scale, ra, dec = (file.number(key, index, 0) for key in ("pixel_scale", "ra", "dec"))
-        name = file.name(entry, index, count) if many else entry.id
-        yield RawStamp(name, entry.source, bands, how, names, scale, ra=ra, dec=dec)
+    for index, name in file.named(entry):
+        try:
+            bands = tuple(_raw_band(file, index, band) for band in order)
+            scale, ra, dec = (file.number(key, index, 0) for key in PER_OBJECT)
+            yield RawStamp(name, entry.source, bands, how, names, scale, ra=ra, dec=dec)
+        except Exception as error:
+            yield unreadable(name, entry.source, error)
 
 
 def _raw_band(file: ArrayFile, index: int, band: int) -> RawBand:

@@ -7,8 +7,9 @@ is written again.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from lensmill.survey.listing import BAND_CUBES, FILE_PER_BAND, FILE_PER_OBJECT
 from lensmill.survey.stamps import Entry, Reading, find_objects
 
 LINES = "watched.jsonl"
@@ -44,7 +45,7 @@ class Arrivals:
 
     out: Path
     parts: list[dict[str, Signature]]
-    """The signature with which each entry was read, by its source."""
+    """The signature with which each entry was read, by its `_key`."""
 
     @classmethod
     def resumed(cls, out: Path) -> "Arrivals":
@@ -60,8 +61,8 @@ class Arrivals:
 
     @property
     def done(self) -> dict[str, Signature]:
-        """The newest signature of every source."""
-        return {source: each for part in self.parts for source, each in part.items()}
+        """The newest signature of every entry."""
+        return {key: each for part in self.parts for key, each in part.items()}
 
     def new(
         self, now: dict[Entry, Signature], before: dict[Entry, Signature]
@@ -71,24 +72,42 @@ class Arrivals:
         return {
             entry: signature
             for entry, signature in now.items()
-            if before.get(entry) == signature and done.get(entry.source) != signature
+            if before.get(entry) == signature and done.get(_key(entry)) != signature
         }
 
     def add(self, entries: dict[Entry, Signature]) -> None:
         """The next part is written: it holds `entries`."""
-        part = {entry.source: signature for entry, signature in entries.items()}
+        part = {_key(entry): signature for entry, signature in entries.items()}
         with (self.out / LINES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(part) + "\n")
         self.parts.append(part)
 
     def newest(self, number: int) -> set[str]:
-        """The sources that no later part has read again."""
-        later = {source for part in self.parts[number + 1 :] for source in part}
-        return set(self.parts[number]) - later
+        """The sources of the entries that no later part has read again."""
+        later = {key for part in self.parts[number + 1 :] for key in part}
+        return {
+            str(PurePosixPath(key).with_name(files[0][0]))
+            for key, files in self.parts[number].items()
+            if key not in later
+        }
+
+
+def _key(entry: Entry) -> str:
+    """What an entry is called whichever of its files are there, beside its source.
+
+    Of bands that come one by one another is the first each time. Ids alone are not enough: x.fits,
+    x.h5 and x/g.fits share one.
+    """
+    source = PurePosixPath(entry.source)
+    if entry.layout == BAND_CUBES:
+        return str(source.with_name("*.fits"))
+    if entry.layout in (FILE_PER_OBJECT, FILE_PER_BAND):
+        return f"{entry.id}.fits"
+    return entry.source
 
 
 def _parsed(text: str) -> dict[str, Signature]:
     return {
-        source: tuple((name, size, time) for name, size, time in files)
-        for source, files in json.loads(text).items()
+        key: tuple((name, size, time) for name, size, time in files)
+        for key, files in json.loads(text).items()
     }

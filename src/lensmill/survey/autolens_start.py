@@ -18,11 +18,6 @@ def einstein_radius_autolens(theta_E: float, q: float) -> float:
     return theta_E * (1 + q) / (2 * math.sqrt(q))
 
 
-def einstein_radius_from_autolens(theta_AL: float, q: float) -> float:
-    """Our θ_E of PyAutoLens' Einstein radius, arcsec."""
-    return theta_AL * 2 * math.sqrt(q) / (1 + q)
-
-
 def autolens_start(row: Row, bands: tuple[str, ...]) -> dict[str, Any]:
     """The start of one candidate, ready for JSON.
 

@@ -30,7 +30,10 @@ def finished_run(folder: Path) -> FinishedRun:
     """The run in `folder`; ValueError where there is none, or it is not finished."""
     catalogue, state = folder / "catalogue.parquet", folder / "run.json"
     if not (catalogue.is_file() and state.is_file()):
-        raise ValueError(f"{folder} holds no finished run: no catalogue.parquet and run.json")
+        raise ValueError(
+            f"{folder} holds no finished run: no catalogue.parquet and run.json; give the --out of "
+            "one, or finish it by the command that began it"
+        )
     bands = json.loads(state.read_text()).get("bands")
     if bands is None:
         raise ValueError(f"{state} says not which bands there are")

@@ -47,6 +47,7 @@ COLUMNS = (
     Column("pixel_scale", pa.float32(), "arcsec", "phys.angSize;instr.pixel", "side of a pixel"),
     Column("psf_fwhm", pa.list_(pa.float32()), "arcsec", "instr.obsty.seeing", "FWHM, per band"),
     Column("sky_sigma", pa.list_(pa.float32()), "", "stat.stdev", "sky noise per band, image unit"),
+    Column("background", pa.list_(pa.float32()), "", "", "subtracted per band, image unit"),
     Column("flags", pa.string(), "", "meta.code.qual", "what to know, separated by ;"),
     Column("reason", pa.string(), "", "meta.note", "why the object was not processed"),
     Column("picture", pa.string(), "", "meta.ref;meta.file", "its picture in the run's folder"),

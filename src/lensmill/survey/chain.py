@@ -32,7 +32,8 @@ class Chain:
         """Flags for conditions outside the training's range (5 % tolerance)."""
         flags = []
         scales = self.trained_on.get("pixel_scale")
-        seeing = self.trained_on.get("psf_fwhm")
+        factor = self.trained_on.get("seeing", 1.0)
+        seeing = [factor * fwhm for fwhm in self.trained_on.get("psf_fwhm") or ()]
         shapes = self.trained_on.get("shape")
         if scales and not _within([pixel_scale], scales):
             flags.append("pixel_scale_outside_training")

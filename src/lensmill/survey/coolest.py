@@ -18,10 +18,9 @@ NOTE = (
 )
 
 
-def coolest(row: Row, bands: tuple[str, ...], band: str | None = None) -> dict[str, Any]:
-    """The COOLEST template of one candidate, observed in `band` (None: the sharpest)."""
-    sharpest = min(range(len(bands)), key=lambda number: row["psf_fwhm"][number])
-    number = sharpest if band is None else bands.index(band)
+def coolest(row: Row, bands: tuple[str, ...]) -> dict[str, Any]:
+    """The COOLEST template of one candidate, observed in the sharpest of its `bands`."""
+    number = min(range(len(bands)), key=lambda number: row["psf_fwhm"][number])
     return {
         "mode": "MAP",
         "standard": "COOLEST",

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
 from lensmill.evaluation.dataset import distributions
-from lensmill.evaluation.files import read_json, read_parquet
+from lensmill.evaluation.files import read_json
 from lensmill.evaluation.two_samples import Classes, probe_auc
 from lensmill.provenance import provenance
 from lensmill.quantities import Batch
 from lensmill.survey.advice import advise, closer
+from lensmill.survey.candidates import finished_run
 from lensmill.survey.chain import Chain, load_chain
 from lensmill.survey.measuring import as_batch
 from lensmill.survey.stamps import Reading, Stamp, find_objects, read
@@ -69,17 +70,18 @@ def check_domain(
 
     Up to `count` of the objects are looked at, and as many simulated ones. images: the folder that
     was run, where it is not that of run.json any more. Writes domain.json, domain.png (yours
-    orange, training blue) and finetune.toml into `run`. ValueError where the folder is gone, the
-    weights are not those of the run, or have no card that says what they were trained on.
+    orange, training blue) and finetune.toml into `run`. ValueError where the run is not finished,
+    the folder is gone, the weights are not those of the run, or have no card that says what they
+    were trained on.
     """
-    settings = read_json(run / "run.json")
+    table, settings = finished_run(run).table, read_json(run / "run.json")
     folder = images or _folder_read(run, settings)
     reading = reading or Reading()
     chain = load_chain(weights, trust)
     if settings.get("weights") != chain.digests:
         raise ValueError(f"{run} was made with other weights; give theirs")
     chain.pipeline.to(device)
-    stamps = _stamps(run, folder, reading, count)
+    stamps = _stamps(table, folder, reading, count)
     recipe = _trained_by(weights or FOLDER)
     shape = stamps[0].image.shape[1:]
     yours = look(chain, _batches(stamps, device), lambda n: report(n / 2 / len(stamps), "yours"))
@@ -90,7 +92,7 @@ def check_domain(
     training = look(chain, simulated, lambda n: report(0.5 + n / 2 / count, "training"))
     training.traits["pixel_scale"] = _scales(loader, len(training))
     found = compare(yours, training, kinds)
-    flags = _flags(read_parquet(run / "catalogue.parquet"))
+    flags = _flags(table)
     advice = advise(found["traits"], flags)
     summary = {**found, "flags": flags, "advice": advice}
     _write(run, summary, yours, training[kinds > 0], closer(recipe, found["traits"], shape))
@@ -116,9 +118,8 @@ def _scales(loader: Loader, count: int) -> Array:
     return np.array([grid.pixel_scale for grid in grids])
 
 
-def _stamps(run: Path, folder: Path, reading: Reading, count: int) -> list[Stamp]:
+def _stamps(table: pa.Table, folder: Path, reading: Reading, count: int) -> list[Stamp]:
     """Up to `count` of the objects of a run that it could process, as they are read."""
-    table = read_parquet(run / "catalogue.parquet")
     good = table.filter(pc.is_null(table["reason"]))["id"].to_pylist()
     entries = find_objects(folder, reading)
     every = (item for entry in entries for item in read(entry, reading))
@@ -127,8 +128,8 @@ def _stamps(run: Path, folder: Path, reading: Reading, count: int) -> list[Stamp
     found = list(islice(stamps, count))
     if not found:
         raise ValueError(
-            f"none of the objects of {run} is in {folder}, as that is read now: it needs the same "
-            "options as `lensmill run` had (--survey, --pixel-scale, --hdus, ...)"
+            f"none of the objects of the run is in {folder}, as that is read now: it needs the "
+            "same options as `lensmill run` had (--survey, --pixel-scale, --hdus, ...)"
         )
     return found
 

@@ -49,33 +49,58 @@ def export(
 
     coolest, lenstronomy, pyautolens: one JSON for each candidate, of `ids` or of at least
     `p_lens`. hats, votable, fits: the whole catalogue. mmu: the images of a data set, or the
-    `stamps` that the run read, as `reading` says. ValueError names what is missing, and the
-    choices of `to`.
+    `stamps` that the run read, as `reading` says. ValueError names what is missing, the choices of
+    `to`, and what of an earlier export would stay in `out`.
     """
     if to not in FORMATS:
         raise ValueError(f"cannot export to {to!r}; choices: {', '.join(FORMATS)}")
-    if to == "mmu" and (folder / "manifest.json").is_file():
-        return Exported(out, write_data_set(folder, out))
-    run = finished_run(folder)
     if to == "mmu":
-        if stamps is None:
-            raise ValueError("mmu: give the stamps that the run read")
-        return Exported(out, write_stamps(run, stamps, reading or Reading(bands=run.bands), out))
+        return Exported(out, _write_images(folder, out, stamps, reading))
+    run = finished_run(folder)
     if to in PER_CANDIDATE:
         return _write_candidates(run, out, to, candidates(run.table, p_lens, ids))
     return _write_catalogue(run, out, to)
 
 
+def _write_images(folder: Path, out: Path, stamps: Path | None, reading: Reading | None) -> int:
+    """Those of a data set, or of the stamps that a run read; their number."""
+    _leave_nothing(out, "part-*.parquet")
+    if (folder / "manifest.json").is_file():
+        return write_data_set(folder, out)
+    run = finished_run(folder)
+    if stamps is None:
+        raise ValueError("mmu: give the stamps that the run read")
+    return write_stamps(run, stamps, reading or Reading(bands=run.bands), out)
+
+
 def _write_candidates(run: FinishedRun, out: Path, to: str, rows: list[Row]) -> Exported:
     """One JSON each, and with lenstronomy's the script that fits them."""
+    named = {_name(number, row["id"]): row for number, row in enumerate(rows)}
+    _leave_nothing(out, "[0-9][0-9][0-9][0-9][0-9]_*.json", named)
     out.mkdir(parents=True, exist_ok=True)
-    for number, row in enumerate(rows):
+    for name, row in named.items():
         text = json.dumps(PER_CANDIDATE[to](row, run.bands), indent=1)
-        name = f"{number:05d}_{harmless(row['id'])}".rstrip("._")
-        (out / f"{name}.json").write_text(text + "\n")
+        (out / name).write_text(text + "\n")
     if to == "lenstronomy":
         shutil.copyfile(Path(__file__).with_name(FIT), out / "fit.py")
     return Exported(out, len(rows))
+
+
+def _name(number: int, identifier: str) -> str:
+    return f"{number:05d}_{harmless(identifier)}".rstrip("._") + ".json"
+
+
+def _leave_nothing(out: Path, pattern: str, written: Collection[str] = ()) -> None:
+    """ValueError where `out` holds files of an earlier export that are not `written` again.
+
+    What fit.py made of a start is none.
+    """
+    there = (path.name for path in out.glob(pattern) if not path.stem.endswith("_fit"))
+    if left := sorted(set(there) - set(written)):
+        raise ValueError(
+            f"{out} would keep {left[0]} of an earlier export ({len(left)} such files): empty it, "
+            "or choose another --out"
+        )
 
 
 def _write_catalogue(run: FinishedRun, out: Path, to: str) -> Exported:

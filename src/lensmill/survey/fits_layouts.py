@@ -13,7 +13,7 @@ from lensmill.survey.choose import choose
 from lensmill.survey.labels import file_label
 from lensmill.survey.planes import Plane, opened, read_planes
 from lensmill.survey.raw import RawBand, RawStamp, as_array, as_variance, require_same_shape
-from lensmill.survey.reading import Entry, Reading, StampError
+from lensmill.survey.reading import Entry, Reading, StampError, Unreadable, unreadable
 
 NOISE_KINDS = ("variance", "rms", "weight")
 
@@ -71,8 +71,11 @@ def _raw_band(image: Plane, noise: Plane | None, psf: Plane | None) -> RawBand:
     )
 
 
-def read_band_cubes(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
-    """The objects of `<band>.fits` (object, y, x); one object where the images are 2-D."""
+def read_band_cubes(entry: Entry, reading: Reading) -> Iterator[RawStamp | Unreadable]:
+    """The objects of `<band>.fits` (object, y, x); one object where the images are 2-D.
+
+    A bad one of many is an Unreadable.
+    """
     found = _require_bands(entry, reading.bands)
     cubes = _cubes(entry, reading.bands)
     shapes = {band: cubes[band, "image"][0].shape for band in reading.bands}
@@ -82,9 +85,12 @@ def read_band_cubes(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
     require_same_shape(entry.source, shapes)
     count = shapes[reading.bands[0]][0]
     for index in entry.chosen(count):
-        bands = tuple(_cube_band(cubes, band, index) for band in reading.bands)
         name = f"{entry.id}_{index:0{len(str(count - 1))}d}"
-        yield RawStamp(name, entry.source, bands, "file name", found)
+        try:
+            bands = tuple(_cube_band(cubes, band, index) for band in reading.bands)
+            yield RawStamp(name, entry.source, bands, "file name", found)
+        except Exception as error:
+            yield unreadable(name, entry.source, error)
 
 
 def _require_bands(entry: Entry, bands: tuple[str, ...]) -> tuple[str, ...]:

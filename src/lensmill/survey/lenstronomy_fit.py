@@ -68,6 +68,8 @@ def read_stamp(
 def bands_of(start: Start, images: Array, noise: Array, supersampling: int) -> list[list[Kwargs]]:
     """lenstronomy's multi_band_list; its frames are square, so the longer side is cut.
 
+    What lensmill subtracted as background is subtracted: no component of the model is constant.
+
     lenstronomy samples brightness at points: the PSF is widened by what a cell adds to its
     variance, width² / 12. Cells are blurred before they are summed into pixels: else light would
     be moved to its pixel's centre.
@@ -82,13 +84,14 @@ def bands_of(start: Start, images: Array, noise: Array, supersampling: int) -> l
         "dec_at_xy_0": (first_y - (y - 1) / 2) * scale,
         "transform_pix2angle": np.eye(2) * scale,
     }
+    above = images - np.array(start["background"])[:, None, None]
     return [
         [
             {"image_data": image, "noise_map": sigma, **place},
             {"psf_type": "GAUSSIAN", "fwhm": np.hypot(fwhm, cell**0.5), "pixel_size": scale},
             {"supersampling_factor": supersampling, "supersampling_convolution": True},
         ]
-        for image, sigma, fwhm in zip(images[cut], noise[cut], start["psf_fwhm"], strict=True)
+        for image, sigma, fwhm in zip(above[cut], noise[cut], start["psf_fwhm"], strict=True)
     ]
 
 

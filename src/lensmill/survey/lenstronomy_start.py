@@ -48,6 +48,7 @@ def lenstronomy_start(row: Row, bands: tuple[str, ...]) -> dict[str, Any]:
         "pixel_scale": row["pixel_scale"],
         "psf_fwhm": list(row["psf_fwhm"]),
         "sky_sigma": list(row["sky_sigma"]),
+        "background": list(row.get("background") or [0.0] * len(bands)),
         "kwargs_model": MODEL,
         "kwargs_params": {
             "lens_model": _lens(row),

@@ -10,10 +10,11 @@ import torch
 from lensmill.quantities import Batch
 from lensmill.survey.batches import Budget, budget, in_batches
 from lensmill.survey.chain import Chain
-from lensmill.survey.inference import Prediction, predict
+from lensmill.survey.inference import Prediction, Row, predict
 from lensmill.survey.job import Job
 from lensmill.survey.partitions import Partition
 from lensmill.survey.prefetch import Clock, prefetched
+from lensmill.survey.rows import is_finite
 from lensmill.survey.stamps import Stamp, Unreadable, read
 
 CHUNK = 2**18
@@ -25,7 +26,10 @@ Numbered = tuple[int, Stamp | Unreadable]
 
 @dataclass(frozen=True)
 class Measured:
-    """Stamps of one shape and what the chain says of them; None, of what cannot be read."""
+    """Stamps of one shape and what the chain says of them; None, of what cannot be read.
+
+    Of what it says no sensible number, there is an Unreadable among the items.
+    """
 
     items: Sequence[Numbered]
     prediction: Prediction | None
@@ -72,7 +76,8 @@ def _measured(
         yield Measured([item for item in chunk if isinstance(item[1], Unreadable)], None)
         for shape, stamps in _by_shape(chunk).items():
             for group, prediction in in_batches(stamps, shape, allowed, work):
-                yield Measured(group if prediction else _too_large(group), prediction)
+                told = _told(group, prediction.rows) if prediction else _too_large(group, shape)
+                yield Measured(told, prediction)
 
 
 def _by_shape(chunk: list[Numbered]) -> dict[tuple[int, ...], list[Numbered]]:
@@ -83,15 +88,24 @@ def _by_shape(chunk: list[Numbered]) -> dict[tuple[int, ...], list[Numbered]]:
     return shapes
 
 
-def _too_large(group: Sequence[Numbered]) -> list[Numbered]:
+def _told(group: Sequence[Numbered], rows: Sequence[Row]) -> list[Numbered]:
+    """A stamp of which a number is not finite is one that cannot be read."""
+    reason = "the networks' numbers of it are not finite: look at its pixels, noise and PSF"
+    return [
+        (number, item if is_finite(row) else _refused(item, "not_finite", reason))
+        for (number, item), row in zip(group, rows, strict=True)
+    ]
+
+
+def _too_large(group: Sequence[Numbered], shape: tuple[int, ...]) -> list[Numbered]:
     """A stamp that does not fit into memory is one that cannot be read."""
-    return [(number, _refused(item)) for number, item in group if isinstance(item, Stamp)]
+    y, x = shape
+    reason = f"{y}×{x} pixels (y×x) do not fit into memory"
+    return [(number, _refused(item, "out_of_memory", reason)) for number, item in group]
 
 
-def _refused(stamp: Stamp) -> Unreadable:
-    y, x = stamp.image.shape[1:]
-    reason = f"{stamp.source}: {y}×{x} pixels (y×x) do not fit into memory"
-    return Unreadable(stamp.id, stamp.source, reason, "out_of_memory")
+def _refused(item: Stamp | Unreadable, flag: str, reason: str) -> Unreadable:
+    return Unreadable(item.id, item.source, f"{item.source}: {reason}", flag)
 
 
 def _predicted(chain: Chain, job: Job, clock: Clock, group: Sequence[Numbered]) -> Prediction:

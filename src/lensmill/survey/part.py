@@ -99,6 +99,7 @@ def _found(stamp: Stamp, values: Row, chain: Chain) -> Row:
         "pixel_scale": stamp.pixel_scale,
         "psf_fwhm": fwhm,
         "sky_sigma": stamp.sky_sigma.tolist(),
+        "background": list(stamp.background),
         **numbers,
         "flags": ";".join(flags),
     }

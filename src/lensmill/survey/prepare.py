@@ -24,6 +24,10 @@ DEFAULT_FWHM = 0.9
 MAX_BAD = 0.5
 """Share of bad pixels beyond which a band is not worth filling."""
 
+MOST = float(np.finfo(np.float32).max) ** 0.5
+"""From here on a pixel is as bad as NaN, and −3.4e38 often stands for it: its square is infinite
+in float32."""
+
 CREDIBLE = (1 / 20, 3.0)
 """Stated noise is believed within these multiples of the noise seen.
 
@@ -39,6 +43,7 @@ class PreparedBand:
     image: Image  # (y, x), image units, finite
     bad: Mask  # (y, x)
     sky_sigma: float  # image units
+    background: float  # image units: the constant that was subtracted
     flags: tuple[str, ...]
 
 
@@ -57,13 +62,12 @@ def prepare(raw: RawBand, where: str) -> PreparedBand:
         flags += ("background_subtracted",)
     if bad.any():
         flags += ("bad_pixels_filled",)
-    return PreparedBand(filled - background, bad, sigma, flags)
+    return PreparedBand(filled - background, bad, sigma, background, flags)
 
 
 def _find_bad(raw: RawBand, where: str) -> Mask:
     """Pixels that are not finite, not observed, or rows and columns of zeros along an edge."""
-    with np.errstate(over="ignore"):
-        finite = np.isfinite(raw.image.astype(np.float32))
+    finite = np.abs(raw.image) < MOST
     if not finite.any():
         raise StampError("all_nan", f"{where}: no pixel is a finite number")
     if np.ptp(raw.image[finite]) == 0:

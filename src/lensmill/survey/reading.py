@@ -1,6 +1,7 @@
 """Reading: how a folder is to be read, and what was found in it."""
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,9 +39,9 @@ class Reading:
             raise ValueError(f"bands: name one or more, each once, not {self.bands}")
         self._check_per_band("psf_fwhm", self.psf_fwhm)
         self._check_per_band("hdus", self.hdus)
-        if min(self.psf_fwhm or (1.0,)) <= 0:
+        if not all(0 < fwhm < inf for fwhm in self.psf_fwhm or ()):
             raise ValueError(f"psf_fwhm: {self.psf_fwhm} arcsec are not all positive")
-        if self.pixel_scale is not None and self.pixel_scale <= 0:
+        if self.pixel_scale is not None and not 0 < self.pixel_scale < inf:
             raise ValueError(f"pixel_scale: {self.pixel_scale} arcsec is not positive")
         if min(self.cut) < MIN_SIDE:
             raise ValueError(f"cut: {self.cut} pixels (y, x); {MIN_SIDE} are needed along each")

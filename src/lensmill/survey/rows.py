@@ -31,13 +31,14 @@ def measurements(predicted: Batch) -> list[dict[str, Any]]:
     return [{name: value[i] for name, value in lists.items()} for i in range(count)]
 
 
+def is_finite(values: dict[str, Any]) -> bool:
+    """Is every number of an object's catalogue values finite?"""
+    return all(math.isfinite(value) for value in values.values() if isinstance(value, float))
+
+
 def doubts(values: dict[str, Any]) -> list[str]:
     """Flags that follow from an object's catalogue values."""
-    checks = {
-        "unlike_training": values.get("ood", 0.0) > UNLIKE,
-        "not_finite": not all(map(math.isfinite, values.values())),
-    }
-    return [flag for flag, raised in checks.items() if raised]
+    return ["unlike_training"] if values.get("ood", 0.0) > UNLIKE else []
 
 
 def source_snr(predicted: Batch) -> Tensor:
@@ -46,8 +47,8 @@ def source_snr(predicted: Batch) -> Tensor:
 
 
 def mass_columns(predicted: Batch) -> dict[str, Tensor]:
-    """θ_E, e1, e2, q and φ with their uncertainties, from the posterior."""
-    mixture = Mixture.of(predicted)
+    """θ_E, e1, e2, q and φ with their uncertainties, from the posterior; NaN where that is."""
+    mixture = _drawable(Mixture.of(predicted))
     low, high = mixture.quantile(0.16), mixture.quantile(0.84)
     generator = torch.Generator(mixture.mean.device).manual_seed(0)
     _, e1, e2 = mixture.sample(SAMPLES, generator).unbind(-1)
@@ -70,6 +71,17 @@ def mass_columns(predicted: Batch) -> dict[str, Tensor]:
         "position_angle_deg": position_angle_deg(angle),
         "position_angle_error_deg": torch.rad2deg(half_width),
     }
+
+
+def _drawable(mixture: Mixture) -> Mixture:
+    """`mixture` with the weights of objects that have none made equal, and their means NaN.
+
+    No sample can be drawn by weights that are NaN: one such object would end its whole batch.
+    """
+    weighed = mixture.log_weight.logsumexp(1).isfinite()[:, None]
+    log_weight = torch.where(weighed, mixture.log_weight, 0.0)
+    mean = torch.where(weighed[..., None], mixture.mean, torch.nan)
+    return Mixture(log_weight, mean, mixture.scale_tril)
 
 
 def _circular(double_angle: Tensor) -> tuple[Tensor, Tensor]:

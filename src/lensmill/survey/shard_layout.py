@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lensmill.survey.array_layouts import ArrayFile, stamps_of
 from lensmill.survey.raw import RawStamp
-from lensmill.survey.reading import Entry, Reading, StampError
+from lensmill.survey.reading import Entry, Reading, StampError, Unreadable
 
 _NAME = re.compile(r"shard-(\d{5})\.h5")
 NAMES = ("noisy", "sky_sigma", "psf_fwhm", "pixel_scale")
@@ -19,7 +19,7 @@ def is_shard(file: Path) -> bool:
     return bool(_NAME.fullmatch(file.name)) and file.with_name("manifest.json").is_file()
 
 
-def read_shards(entry: Entry, reading: Reading) -> Iterator[RawStamp]:
+def read_shards(entry: Entry, reading: Reading) -> Iterator[RawStamp | Unreadable]:
     """The systems of a shard, some at a time; their ids are their split and number in the set."""
     from lensmill.simulation.shards import read_manifest, read_shard
 

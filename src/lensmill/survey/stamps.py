@@ -62,6 +62,7 @@ class Stamp:
     ra: float | None  # degrees: the position asked for, or of the stamp's centre
     dec: float | None
     source: str  # file name it came from, relative to the folder
+    background: tuple[float, ...] = ()  # (band,), image units: what was subtracted of the image
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,8 @@ def _stamp(raw: RawStamp, reading: Reading) -> Stamp:
     named = list(zip(reading.bands, raw.bands, strict=True))
     prepared = [prepare(band, f"{raw.source}, band {name}") for name, band in named]
     widths = [find_fwhm(band, name, pixel_scale, reading) for name, band in named]
+    fwhm = {f"FWHM of {name}": width for (name, _), (width, _) in zip(named, widths, strict=True)}
+    _check_conditions(raw.source, {"pixel scale": pixel_scale, **fwhm})
     every = (flags, *(band.flags for band in prepared), *(words for _, words in widths))
     return Stamp(
         id=raw.id,
@@ -181,13 +184,14 @@ def _stamp(raw: RawStamp, reading: Reading) -> Stamp:
         image=np.stack([band.image for band in prepared]).astype(np.float32),
         bad=np.stack([band.bad for band in prepared]),
         sky_sigma=np.array([band.sky_sigma for band in prepared], np.float32),
-        psf_fwhm=np.array([width for width, _ in widths], np.float32),
+        psf_fwhm=np.array(list(fwhm.values()), np.float32),
         pixel_scale=pixel_scale,
         flags=tuple(sorted({word for words in every for word in words})),
         wcs_header=sky.header if sky else None,
         ra=sky.ra if sky else raw.ra,
         dec=sky.dec if sky else raw.dec,
         source=raw.source,
+        background=tuple(band.background for band in prepared),
     )
 
 
@@ -204,6 +208,13 @@ def _check_shapes(raw: RawStamp, names: tuple[str, ...]) -> None:
         raise StampError(
             "too_small", f"{raw.source}: {y}×{x} pixels (y×x); {MIN_SIDE}×{MIN_SIDE} are needed"
         )
+
+
+def _check_conditions(source: str, conditions: dict[str, float]) -> None:
+    """StampError where one, in arcsec, is none: −99 and NaN stand for what nobody knows."""
+    for name, value in conditions.items():
+        if not 0 < value < np.inf:
+            raise StampError("bad_conditions", f"{source}: its {name} is {value:g} arcsec")
 
 
 def _agreeing_celestial(raw: RawStamp, names: tuple[str, ...]) -> Celestial | None:

@@ -53,6 +53,8 @@ def watch(
     end. What is changed is read again, and its newest rows count. The same call goes on where it
     stopped. ValueError where there is no `folder`, or `out` holds something else.
     """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder")
     reading = reading or Reading()
     chain = load_chain(weights, trust)
     if chain.pipeline.bands != tuple(reading.bands):
@@ -61,10 +63,13 @@ def watch(
     precision = options.precision or "32-true"
     job = Job(out, weights, reading, trust, chain.digest, options, precision)
     arrivals = Arrivals.resumed(out)
+    parts = (part_path(out, number) for number in range(len(arrivals.parts)))
+    done = sum(pq.read_metadata(part).num_rows for part in parts)
     try:
         for entries in _arriving(folder, reading, arrivals, interval, idle):
             with whole():
-                rows = _write(entries, arrivals, job)
+                rows = _write(entries, arrivals, done, job)
+            done += len(rows)
             tell(_line(entries, rows))
     except KeyboardInterrupt:
         tell("stopped; writing the catalogue")
@@ -110,10 +115,12 @@ def _arriving(
             sleep(interval)
 
 
-def _write(entries: dict[Entry, Signature], arrivals: Arrivals, job: Job) -> list[dict[str, Any]]:
-    """The part of `entries`, then its line; returns the rows."""
+def _write(
+    entries: dict[Entry, Signature], arrivals: Arrivals, done: int, job: Job
+) -> list[dict[str, Any]]:
+    """The part of `entries`, of which `done` objects are in the parts before; returns the rows."""
     number = len(arrivals.parts)
-    process(job, Partition(number, number * MOST, len(entries), tuple(entries)))
+    process(job, Partition(number, done, len(entries), tuple(entries)))
     arrivals.add(entries)
     return pq.read_table(part_path(job.out, number)).to_pylist()
 
