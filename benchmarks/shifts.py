@@ -48,6 +48,7 @@ CHOSEN = (
     "mae_chained",
     "mae_circular_chained",
     "theta_E_relative_error_median",
+    "theta_E_relative_bias_median",
     *(f"{name}_coverage{level}" for name in MODELLED for level in LEVELS),
     *(f"{name}_sigma_median" for name in MODELLED),
     "tarp_distance",

@@ -38,6 +38,14 @@ def ship(run: Path, name: str, to: Path, trained_with: str) -> None:
     )
 
 
+def ship_familiar(run: Path, to: Path) -> None:
+    """What is usual, and its card, with the digests of the weights as they are shipped."""
+    shutil.copy(run / "familiar.safetensors", to)
+    card = json.loads((run / "familiar.json").read_text())
+    card["weights"] = {name: file_digest(to / f"{name}.safetensors") for name in card["weights"]}
+    (to / "familiar.json").write_text(json.dumps(card, indent=1))
+
+
 def _command(card: dict[str, Any], recipe: str) -> str:
     minutes = card["seconds"] / 60
     stage = "together" if "together" in card else card["stage"]
@@ -59,8 +67,7 @@ def main() -> None:
     for name in given.only or ORDER:
         ship(given.run, name, to, given.recipe or ("compact" if given.compact else "coadds"))
     if to == FOLDER:  # of the others there is no room; `lensmill calibrate` makes it anew
-        for path in given.run.glob("familiar.*"):
-            shutil.copy(path, to / path.name)
+        ship_familiar(given.run, to)
     if given.evaluation is not None:
         shutil.copy(given.evaluation / "evaluation.json", to / "evaluation.json")
     total = sum(path.stat().st_size for path in FOLDER.rglob("*.safetensors")) / 1e6

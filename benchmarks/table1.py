@@ -24,7 +24,7 @@ from lensmill.evaluation.files import Evaluation
 from lensmill.evaluation.report import table_one_of
 from lensmill.evaluation.statistics import figure, median
 from lensmill.evaluation.summary import BRIGHT
-from lensmill.evaluation.table_one import shared
+from lensmill.evaluation.table import shared
 from lensmill.training.recipe import read_recipe
 
 RESULTS = Path(__file__).parent / "results" / "table1.json"
@@ -77,6 +77,12 @@ def over_limit(evaluation: Evaluation) -> dict[str, Any]:
     return {"sigma_over_limit_theta_e": vars(figure(median, ratio[np.isfinite(ratio)]))}
 
 
+def made_by(limits: Path) -> dict[str, Any]:
+    """What the limits verb wrote beside its table of how it was made."""
+    path = limits.with_suffix(".json")
+    return {"limits": json.loads(path.read_text())["provenance"]} if path.is_file() else {}
+
+
 def main() -> None:
     """Evaluate, report, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -99,7 +105,8 @@ def main() -> None:
     print(table_one_of(given.out))
     command = " ".join(["python benchmarks/table1.py", *sys.argv[1:]])
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result(evaluation, command), indent=1) + "\n")
+    limits = made_by(given.limits) if given.limits else {}
+    RESULTS.write_text(json.dumps({**result(evaluation, command), **limits}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

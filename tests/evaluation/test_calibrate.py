@@ -18,7 +18,7 @@ from lensmill.stages.posterior import Mixture, from_raw
 from lensmill.survey.chain import load_chain
 from lensmill.training.build import build_stage
 from lensmill.training.checkpoint import load_stage, save_stage
-from lensmill.training.recipe import parse_recipe
+from lensmill.training.recipe import SimulationRecipe, parse_recipe
 
 COUNT = 20
 LENSES = 3000
@@ -84,6 +84,15 @@ def test_it_is_written_into_the_weights_and_nothing_else_changes(recipe, weights
     assert card["spread"] == found["spread"]
     assert (card["count"], card["average"]) == (COUNT, average)
     assert "temperature" in json.loads((weights / "classify.json").read_text())["calibrated"]
+
+
+@pytest.mark.parametrize("lens_fraction", [0.0, 1.0])
+def test_lenses_alone_or_none_cannot_calibrate(recipe, weights, lens_fraction):
+    simulation = recipe.simulation.model_dump()
+    simulation["population"] = {"name": "Priors", "lens_fraction": lens_fraction}
+    one_sided = recipe.model_copy(update={"simulation": SimulationRecipe(**simulation)})
+    with pytest.raises(ValueError, match="all lenses or all none"):
+        calibrate(weights, one_sided, count=4, batch=4)
 
 
 def test_again_is_the_same(recipe, weights):

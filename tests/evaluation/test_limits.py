@@ -219,6 +219,13 @@ def test_the_summary_says_how_many(written):
     assert sum(strata) == 5
 
 
+def test_limits_of_other_systems_are_refused(written):
+    _, best = written
+    other = {**best, "source_snr": best["source_snr"] + 1}
+    with pytest.raises(ValueError, match="of different systems"):
+        distances(other, best)
+
+
 def test_distances_by_hand(written):
     _, best = written
     rows = np.array([4, 1, 2])

@@ -61,3 +61,14 @@ def test_panels_show_the_points(values):
     whole = sheet(panels, columns=3)
     assert whole.size == (3 * WIDTH, 2 * HEIGHT)
     assert all(len(np.unique(np.asarray(panel))) > 4 for panel in panels)
+
+
+def test_examples_of_a_group_go_together():
+    """Eight galaxies, of which half give away all their arcs: known as well as of eight."""
+    found = np.repeat([True, False], 128)
+    alone, together = Share.of(found), Share.of_grouped(found, np.repeat(np.arange(8), 32))
+    assert together.value == alone.value == 0.5
+    assert alone.high - alone.low == pytest.approx(1 / 16, rel=0.05)
+    assert together.high - together.low == pytest.approx(2 * (0.25 / 8) ** 0.5, rel=0.35)
+    everything = Share.of_grouped(found[:128], np.arange(128))
+    assert everything.low < 1

@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from lensmill.evaluation.statistics import figure, share
+from lensmill.evaluation.statistics import figure, median, share
+
+
+def test_what_is_no_number_does_not_count():
+    assert figure(median, np.array([1.0, np.nan, 3.0])).n == 2
 
 
 def test_a_share_of_all_or_none_is_not_certain():

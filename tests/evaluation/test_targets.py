@@ -52,3 +52,8 @@ def test_ranges_are_those_of_the_lenses_in_training():
     assert ranges["theta_E"][0] > 0  # a non-lens has none
     wider = target_ranges(simulator, recipe.seed, draws=1000)
     assert all(wider[n][0] <= ranges[n][0] and ranges[n][1] <= wider[n][1] for n in ranges)
+
+
+def test_without_lenses_there_are_no_ranges():
+    recipe = parse_recipe('[simulation]\npopulation = { name = "Priors", lens_fraction = 0.0 }\n')
+    assert np.isnan(target_ranges(build_simulator(recipe.simulation), 1)["q"]).all()

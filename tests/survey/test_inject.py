@@ -77,7 +77,8 @@ def trials(threshold=None):
     none = {name: [None] * 100 for name in lenses}
     others = {**none, "is_lens": [False] * 100, "p_lens": np.linspace(0, 0.6, 100).tolist()}
     rows = {name: [*column.tolist(), *others[name]] for name, column in lenses.items()}
-    return Trials.of(pa.table(rows), threshold)
+    names = [f"galaxy_{number % 100}" for number in range(500)]
+    return Trials.of(pa.table({**rows, "id": names}), threshold)
 
 
 def test_the_threshold_that_a_twentieth_of_the_untouched_exceed():

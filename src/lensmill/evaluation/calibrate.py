@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -124,6 +125,11 @@ def _evidence(classify: Classify, batch: Batch) -> dict[str, Tensor]:
 def _temperature(columns: dict[str, Tensor]) -> dict[str, Any]:
     """Over the systems that classify learns from."""
     logit, is_lens = (columns[name][columns["classified"]].numpy() for name in ("logit", "is_lens"))
+    if len(np.unique(is_lens)) < 2:
+        raise ValueError(
+            "the systems that classify learns from are all lenses or all none: give more of them, "
+            "or a recipe with both"
+        )
     return {"temperature": fit_temperature(logit, is_lens)}
 
 

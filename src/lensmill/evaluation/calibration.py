@@ -29,11 +29,14 @@ def pit(predicted: Batch, truth: Batch) -> Float[np.ndarray, "batch parameter"]:
     return below.double().cpu().numpy()
 
 
+def inside(pit: Float[np.ndarray, " example"], level: float) -> Bool[np.ndarray, " example"]:
+    """Which truths are inside the central interval of probability `level`."""
+    return np.asarray(np.abs(pit - 0.5) <= level / 2)
+
+
 def coverage(pit: Float[np.ndarray, " example"], level: float) -> float:
-    """Share of truths inside the central interval of probability `level`; NaN of no example."""
-    if len(pit) == 0:
-        return float("nan")
-    return float((np.abs(pit - 0.5) <= level / 2).mean())
+    """The share of them; NaN of no example."""
+    return float(inside(pit, level).mean()) if len(pit) else float("nan")
 
 
 @dataclass(frozen=True)

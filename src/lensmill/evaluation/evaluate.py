@@ -55,6 +55,7 @@ def evaluate(
     """
     if split not in FIRST_INDEX:
         raise ValueError(f"no split {split!r}; choices: {', '.join(FIRST_INDEX)}")
+    out.mkdir(parents=True, exist_ok=True)
     modules = Modules.load(weights, device, average, trust)
     loader = replace(Loader.of(recipe.simulation, batch, split, device), part=_part(recipe, split))
     if modules.bands != loader.bands:
@@ -142,7 +143,6 @@ def _provenance(
 
 def _write(out: Path, table: dict[str, Column], summary: dict[str, Any]) -> None:
     """Both files aside, then renamed: what is there is whole."""
-    out.mkdir(parents=True, exist_ok=True)
     aside = out / "evaluation.part"
     pq.write_table(pa.table(table), aside)
     aside.replace(out / "evaluation.parquet")

@@ -22,7 +22,7 @@ from lensmill.evaluation.information import Bound, Telescope, jacobian
 from lensmill.evaluation.metrics import error_rms, linear_psnr
 from lensmill.evaluation.parameters import MASS, Ensemble, Prior, in_double
 from lensmill.evaluation.statistics import Figure, figure
-from lensmill.evaluation.table import Column, Table
+from lensmill.evaluation.table import Column, Table, shared
 from lensmill.physics.display import BANDS, calibrated, display_psnr
 from lensmill.provenance import provenance
 from lensmill.quantities import Batch
@@ -62,6 +62,7 @@ def limits(
     `evaluate`, for a batch draws its grid. draws: scenes of the training split from which the
     prior is taken; systems of a kind too rare among them have no row.
     """
+    out.mkdir(parents=True, exist_ok=True)
     simulation = recipe.simulation
     simulator = build_simulator(simulation)
     ensemble = Ensemble.of(simulator.population, simulation.seed, torch.arange(draws))
@@ -117,7 +118,7 @@ def row(
         "kind": int(scene.kind),
         "source_snr": float(truth["source_snr"]),
         **{f"sigma_{name}_limit": value for name, value in known.items()},
-        **_images(clean, source, bound, telescope),
+        **_images(clean, source, bound, truth["sky_sigma"]),
     }
     if clean.shape[1] != BANDS:
         return columns
@@ -129,9 +130,9 @@ def _sigmas(bound: Bound, prior: Prior) -> dict[str, float]:
     return {name: sigma.get(MASS.index(name), 0.0) for name in MODELLED}
 
 
-def _images(clean: Tensor, source: Tensor, bound: Bound, telescope: Telescope) -> dict[str, float]:
+def _images(clean: Tensor, source: Tensor, bound: Bound, sky: Tensor) -> dict[str, float]:
     """Figures of images that are off by their least standard deviation in every pixel."""
-    sky, columns = telescope.conditions.sky_sigma, {}
+    columns = {}
     for name, psnr, image, root in (
         ("clean", "denoised", clean, bound.clean),
         ("source", "source", source, bound.source),
@@ -194,16 +195,14 @@ def distances(evaluation: Table, limits: Table) -> dict[str, Column]:
     sigma_ln_theta_E_over_limit: half of the 68 % interval over the least standard deviation;
     *_miss_over_limit: |predicted − true| over it, whose median is 0.674 at the limit.
     """
-    index, ours, theirs = np.intersect1d(evaluation["index"], limits["index"], return_indices=True)
-    chain = {name: column[ours] for name, column in evaluation.items()}
-    best = {name: column[theirs] for name, column in limits.items()}
+    chain, best = shared(evaluation, limits)
     gaps = [name.removesuffix("_limit") for name in best if "psnr" in name]
     with np.errstate(all="ignore"):  # a non-lens has no θ_E, a sky without source no error
         miss = {name: np.abs(chain[f"{name}_predicted"] - chain[name]) for name in ("e1", "e2")}
         miss["ln_theta_E"] = np.abs(np.log(chain["theta_E_50"] / chain["theta_E"]))
         width = 0.5 * np.log(chain["theta_E_84"] / chain["theta_E_16"])
         return {
-            "index": index,
+            "index": best["index"],
             **{name: best[name] for name in ("is_lens", "kind", "source_snr")},
             **{f"{name}_db_to_limit": best[f"{name}_limit"] - chain[name] for name in gaps},
             "source_error_over_limit": chain["source_error_chained"] / best["source_error_limit"],
@@ -217,7 +216,6 @@ def distances(evaluation: Table, limits: Table) -> dict[str, Column]:
 
 def _write(out: Path, table: Table, summary: dict[str, Any]) -> None:
     """Both files aside, then renamed: what is there is whole."""
-    out.mkdir(parents=True, exist_ok=True)
     aside = out / "limits.part"
     pq.write_table(pa.table(dict(table)), aside)
     aside.replace(out / "limits.parquet")

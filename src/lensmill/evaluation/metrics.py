@@ -77,10 +77,11 @@ def tpr_at_false_positives(score: Scores, label: Labels, count: int) -> float:
     """Highest true-positive rate before false positive number `count` (0 and 1: the first).
 
     TPR0 is `count` = 0, TPR10 `count` = 10: fewer than ten false positives (Metcalf+ 2019). It
-    depends on how many negatives there are: say it beside the figure. NaN without positives.
+    depends on how many negatives there are: say it beside the figure. NaN without positives or
+    without negatives.
     """
     positive, negative = score[label], np.sort(score[~label])[::-1]
-    if len(positive) == 0:
+    if len(positive) == 0 or len(negative) == 0:
         return float("nan")
     if len(negative) < max(count, 1):
         return 1.0

@@ -1,6 +1,6 @@
 """Selection: which share of lenses is found, against what they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,11 +12,12 @@ from scipy.stats import beta
 Values = Float[np.ndarray, " example"]
 Found = Bool[np.ndarray, " example"]
 Edges = tuple[float, ...]
+DRAWS = 1000
 
 
 @dataclass(frozen=True)
 class Share:
-    """A share of `total`, with its central 68 % (Jeffreys); NaN of nothing."""
+    """A share of `total`, with its central 68 %; NaN of nothing."""
 
     value: float
     low: float
@@ -25,12 +26,25 @@ class Share:
 
     @classmethod
     def of(cls, found: NDArray[np.bool_]) -> "Share":
-        """The share of what is true."""
+        """The share of what is true; Jeffreys' interval."""
         count, total = int(found.sum()), len(found)
         if total == 0:
             return cls(float("nan"), float("nan"), float("nan"), 0)
         low, high = beta.ppf((0.16, 0.84), count + 0.5, total - count + 0.5)
         return cls(count / total, float(low), float(high), total)
+
+    @classmethod
+    def of_grouped(cls, found: NDArray[np.bool_], group: NDArray[Any]) -> "Share":
+        """The same of examples that come in groups, which go together: groups are resampled, and
+        the interval is Jeffreys' at least."""
+        single = cls.of(found)
+        if not single.total:
+            return single
+        names, place = np.unique(group, return_inverse=True)
+        hits, totals = np.bincount(place, found), np.bincount(place)
+        rows = np.random.default_rng(len(found)).integers(len(names), size=(DRAWS, len(names)))
+        low, high = np.quantile(hits[rows].sum(1) / totals[rows].sum(1), (0.16, 0.84))
+        return replace(single, low=min(single.low, float(low)), high=max(single.high, float(high)))
 
 
 @dataclass(frozen=True)
@@ -43,13 +57,17 @@ class Bin:
     share: Share
 
 
-def curve(found: Found, value: Values, edges: Edges) -> list[Bin]:
-    """The share found in each bin that holds anything."""
+def curve(
+    found: Found, value: Values, edges: Edges, group: NDArray[Any] | None = None
+) -> list[Bin]:
+    """The share found in each bin that holds anything; `group`: see `Share.of_grouped`."""
+    group = np.arange(len(found)) if group is None else group
     bins = []
     for low, high in pairwise(edges):
         rows = _between(value, low, high, high == edges[-1])
         if rows.any():
-            bins.append(Bin(low, high, float(np.median(value[rows])), Share.of(found[rows])))
+            share = Share.of_grouped(found[rows], group[rows])
+            bins.append(Bin(low, high, float(np.median(value[rows])), share))
     return bins
 
 

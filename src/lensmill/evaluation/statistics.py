@@ -15,7 +15,8 @@ Statistic = Callable[..., float]
 
 @dataclass(frozen=True)
 class Figure:
-    """A value, its bootstrap standard error, and how many examples it rests on."""
+    """A value, its bootstrap standard error, and how many examples it rests on: of one column,
+    those that are numbers."""
 
     value: float
     error: float
@@ -35,7 +36,7 @@ def figure(statistic: Statistic, *columns: Array) -> Figure:
     value = float(statistic(*columns))
     if statistic is share and value in (0, 1):
         error = _error_of_all(count)
-    return Figure(value, error, count)
+    return Figure(value, error, int((~np.isnan(columns[0])).sum()) if len(columns) == 1 else count)
 
 
 def _error_of_all(count: int) -> float:

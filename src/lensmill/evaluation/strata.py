@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lensmill.evaluation.calibration import coverage
+from lensmill.evaluation.calibration import inside
 from lensmill.evaluation.statistics import Array, Figure, figure, mean, median, share
 from lensmill.evaluation.summary import scaled
 from lensmill.evaluation.table import Table
@@ -53,10 +53,6 @@ def _posterior(table: Table, rows: Array) -> dict[str, Figure]:
         error = np.abs(table["theta_E_50"][rows] / table["theta_E"][rows] - 1)
     return {
         "theta_E_relative_error_median": figure(median, error),
-        "theta_E_coverage68": figure(_coverage68, table["ln_theta_E_pit"][rows]),
+        "theta_E_coverage68": figure(share, inside(table["ln_theta_E_pit"][rows], 0.68)),
         "theta_E_sigma_median": figure(median, table["theta_E_sigma"][rows]),
     }
-
-
-def _coverage68(pit: Array) -> float:
-    return coverage(pit, 0.68)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lensmill.evaluation.calibration import coverage, expected_calibration_error, reliability
+from lensmill.evaluation.calibration import expected_calibration_error, inside, reliability
 from lensmill.evaluation.metrics import auroc, purity_at_completeness, tpr_at_false_positives
 from lensmill.evaluation.modules import WAYS
 from lensmill.evaluation.posterior_checks import DRAWS as POSTERIOR_DRAWS
@@ -131,8 +131,10 @@ def _modelling(table: Table) -> dict[str, Figure]:
         return {}
     lens = table["is_lens"]
     bright = lens & (table["source_snr"] > BRIGHT)
-    error = np.abs(table["theta_E_50"] / np.where(lens, table["theta_E"], np.nan) - 1)
+    signed = table["theta_E_50"] / np.where(lens, table["theta_E"], np.nan) - 1
+    error = np.abs(signed)
     return {
+        "theta_E_relative_bias_median": figure(median, signed[lens]),
         "theta_E_relative_error_median": figure(median, error[lens]),
         "theta_E_relative_error_median_snr20": figure(median, error[bright]),
         "theta_E_coverage68_snr20": _coverage(table["ln_theta_E_pit"][bright], 0.68),
@@ -240,7 +242,7 @@ def _histograms(table: Table) -> dict[str, list[float]]:
 
 
 def _coverage(pit: Array, level: float) -> Figure:
-    return figure(lambda column: coverage(column, level), pit)
+    return figure(share, inside(pit, level))
 
 
 def _miss(table: Table, name: str, way: str) -> Array:

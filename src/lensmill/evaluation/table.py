@@ -212,6 +212,21 @@ def _galaxies(truth: Batch, count: int) -> Float[Tensor, "batch band y x"]:
     return images
 
 
+def shared(table: Table, limits: Table) -> tuple[dict[str, Column], dict[str, Column]]:
+    """The rows of both tables of the systems that both have, in the same order.
+
+    ValueError where they are not the same systems: an index is that of a scene of some recipe.
+    """
+    _, ours, theirs = np.intersect1d(table["index"], limits["index"], return_indices=True)
+    first, second = ({k: v[r] for k, v in t.items()} for t, r in ((table, ours), (limits, theirs)))
+    told = [name for name in ("kind", "source_snr") if name in first and name in second]
+    if not all(np.allclose(first[name], second[name], rtol=1e-3) for name in told):
+        raise ValueError(
+            "limits and evaluation are of different systems: of another recipe or seed"
+        )
+    return first, second
+
+
 def _conditions(truth: Batch, survey: Survey) -> dict[str, Tensor]:
     """Shape, pixel scale, seeing (mean of the bands) and depth."""
     y, x = truth["noisy"].shape[-2:]

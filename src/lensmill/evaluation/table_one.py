@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lensmill.evaluation.table import Column, Table
+from lensmill.evaluation.table import Table, shared
 
 HEAD = ("Table 1", "paper", "ours", "± error", "n", "limit", "ours − limit")
 
@@ -69,12 +69,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for line in lines
     )
-
-
-def shared(table: Table, limits: Table) -> tuple[dict[str, Column], dict[str, Column]]:
-    """The rows of both tables of the systems that both have, in the same order."""
-    _, ours, theirs = np.intersect1d(table["index"], limits["index"], return_indices=True)
-    return {k: v[ours] for k, v in table.items()}, {k: v[theirs] for k, v in limits.items()}
 
 
 def _limit(row: Row, table: Table | None, limits: Table | None) -> tuple[float, float] | None:

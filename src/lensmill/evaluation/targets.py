@@ -22,10 +22,13 @@ Ranges = Mapping[str, Sequence[float]]
 def target_ranges(
     simulator: Simulator, seed: int, draws: int = DRAWS
 ) -> dict[str, tuple[float, float]]:
-    """The ranges over the first `draws` systems of the training split; nothing is rendered."""
+    """The ranges over the first `draws` systems of the training split, NaN if none is a lens;
+    nothing is rendered."""
     scene = simulator.population.draw(seed, torch.arange(draws))
     values = (scene.mass.theta_E, scene.mass.q, scene.mass.phi)
     lenses = [value[scene.is_lens] for value in values]
+    if not scene.is_lens.any():
+        return dict.fromkeys(NAMES, (float("nan"), float("nan")))
     return {
         name: (float(value.min()), float(value.max()))
         for name, value in zip(NAMES, lenses, strict=True)

@@ -17,7 +17,7 @@ from PIL import Image
 from lensmill.evaluation.curves import curve_panel, sheet, surface_panel
 from lensmill.evaluation.metrics import auroc
 from lensmill.evaluation.operating import INJECTIONS
-from lensmill.evaluation.selection import Edges, Share, curve, quantile_edges, surface
+from lensmill.evaluation.selection import Bin, Edges, Share, curve, quantile_edges, surface
 from lensmill.provenance import provenance
 from lensmill.quantities import P_LENS
 from lensmill.survey.chain import Chain, load_chain
@@ -149,6 +149,7 @@ class Trials:
     """The injections: what each is, its score, and the scores of the untouched galaxies."""
 
     lenses: dict[str, NDArray[np.float64]]
+    galaxy: NDArray[Any]  # which each lens was put into
     score: NDArray[np.float64]
     untouched: NDArray[np.float64]
     threshold: float
@@ -163,12 +164,17 @@ class Trials:
         lenses["log_snr"] = np.log10(np.maximum(lenses["snr"], 0.1))
         if threshold is None:
             threshold = float(np.quantile(score[~is_lens], 1 - ALLOWED))
-        return cls(lenses, score[is_lens], score[~is_lens], threshold)
+        galaxy = table["id"].to_numpy(zero_copy_only=False)[is_lens]
+        return cls(lenses, galaxy, score[is_lens], score[~is_lens], threshold)
 
     @property
     def found(self) -> NDArray[np.bool_]:
         """Which of the injections count as found."""
         return self.score > self.threshold
+
+    def curve(self, name: str) -> list[Bin]:
+        """The share found against what the lenses are."""
+        return curve(self.found, self.lenses[name], self.edges(name), self.galaxy)
 
     def edges(self, name: str) -> Edges:
         """Bins of equally many."""
@@ -189,10 +195,7 @@ def summarise(trials: Trials) -> dict[str, Any]:
             np.concatenate([trials.score, trials.untouched]),
             np.repeat([True, False], [len(found), len(trials.untouched)]),
         ),
-        "completeness_by": {
-            name: [asdict(each) for each in curve(found, lenses[name], trials.edges(name))]
-            for name in TITLES
-        },
+        "completeness_by": {name: [asdict(each) for each in trials.curve(name)] for name in TITLES},
         "theta_E_relative_error_median": float(np.median(error)) if len(error) else None,
     }
 
@@ -200,7 +203,7 @@ def summarise(trials: Trials) -> dict[str, Any]:
 def _rates(trials: Trials, threshold: float) -> dict[str, Any]:
     return {
         "threshold": threshold,
-        "completeness": asdict(Share.of(trials.score > threshold)),
+        "completeness": asdict(Share.of_grouped(trials.score > threshold, trials.galaxy)),
         "false_positive_rate": asdict(Share.of(trials.untouched > threshold)),
     }
 
@@ -209,10 +212,7 @@ def picture(trials: Trials) -> Image.Image:
     """The curves of `summarise`, the untouched galaxies' rate as a line, and a surface."""
     lenses, found = trials.lenses, trials.found
     wrong = Share.of(trials.untouched > trials.threshold)
-    panels = [
-        curve_panel(title, curve(found, lenses[name], trials.edges(name)), wrong)
-        for name, title in TITLES.items()
-    ]
+    panels = [curve_panel(title, trials.curve(name), wrong) for name, title in TITLES.items()]
     x, y = "theta_E", "magnitude"
     edges = trials.edges(x), trials.edges(y)
     title = "i magnitude against theta_E / arcsec: completeness / %"
