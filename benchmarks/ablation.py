@@ -10,38 +10,32 @@
     without_X       on_both without denoise, or without one kind of channels (unmixed, colours)
 
 Equal compute: each variant has BUDGET minutes (of processor time; on a GPU, of time), divided
-among its trainings. A training's steps are its minutes over the seconds of a step, the least of a
-few measured just before it, so that a machine busy with something else makes a variant late, not
-worse. The time to simulate new examples, and to have the stages before look at them, counts. Every
-variant has a folder in OUT, goes on where it stopped, and is left alone once done. All are scored
-on the same first COUNT systems of the test split. Writes benchmarks/results/ablation.json.
+among its trainings. A training's steps are its minutes over the seconds of a step (`step_times`),
+so that a machine busy with something else makes a variant late, not worse. The time to simulate new
+examples, and to have the stages before look at them, counts. Every variant has a folder in OUT,
+goes on where it stopped, and is left alone once done. All are scored on the same first COUNT
+systems of the test split. Writes benchmarks/results/ablation.json.
 """
 
 import argparse
 import json
-import shutil
 import sys
-import time
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
+from step_times import Seconds, alike, settings, step_times, trained, training, untrained
 from table1 import KEYS
 from variants import Variant, variants
 
 from lensmill.evaluation.evaluate import evaluate
 from lensmill.evaluation.modules import STAGES
 from lensmill.provenance import provenance
-from lensmill.training.build import build_stage
-from lensmill.training.checkpoint import save_stage
-from lensmill.training.recipe import Recipe, TrainingRecipe, read_recipe
-from lensmill.training.together import NAME, together
-from lensmill.training.train import recipe_digest, train
+from lensmill.training.recipe import read_recipe
+from lensmill.training.together import NAME
+from lensmill.training.train import recipe_digest
 
 RESULTS = Path(__file__).parent / "results" / "ablation.json"
-FRESH, KEPT = 4, 4
-"""Steps timed with new examples and with kept ones."""
 COLUMNS = (
     "denoised_display_psnr",
     "deblended_from_truth_display_psnr",
@@ -53,48 +47,6 @@ COLUMNS = (
 )
 
 
-def settings(recipe: Recipe, name: str) -> TrainingRecipe:
-    """How a stage, or the chain, is trained."""
-    if name == NAME:
-        assert recipe.together is not None
-        return recipe.together.training
-    return recipe.stages[name].training
-
-
-def training(recipe: Recipe, name: str, **update: Any) -> Recipe:
-    """The recipe with other settings of one training."""
-    new = settings(recipe, name).model_copy(update=update)
-    if name == NAME:
-        assert recipe.together is not None
-        chain = recipe.together.model_copy(update={"training": new})
-        return recipe.model_copy(update={"together": chain})
-    stage = recipe.stages[name].model_copy(update={"training": new})
-    return recipe.model_copy(update={"stages": {**recipe.stages, name: stage}})
-
-
-def trained(recipe: Recipe, name: str, out: Path, device: str, report: Any = None) -> None:
-    """Train a stage, or the chain, into `out`."""
-    same: dict[str, Any] = {"device": device, **({"report": report} if report else {})}
-    if name == NAME:
-        together(recipe, out, **same)
-    else:
-        train(recipe, name, out, **same)
-
-
-def seconds_of_a_step(recipe: Recipe, name: str, out: Path, device: str) -> tuple[float, float]:
-    """(with new examples, with kept ones), the least of a few; `out` holds the stages before."""
-    pool = settings(recipe, name).pool
-    few = training(recipe, name, steps=FRESH + KEPT + 1, pool=FRESH + 1 if pool else 0)
-    aside, moments = out / "timing", []
-    shutil.rmtree(aside, ignore_errors=True)
-    shutil.copytree(out, aside, ignore=shutil.ignore_patterns("*.state.*", "evaluation", NAME))
-    clock = time.process_time if device == "cpu" else time.perf_counter
-    trained(few, name, aside, device, lambda share, line: moments.append(clock()))
-    shutil.rmtree(aside)
-    steps = [after - before for before, after in pairwise(moments)]
-    return min(steps[:FRESH]), min(steps[FRESH:] if pool else steps)
-
-
 def steps_in(seconds: float, fresh: float, kept: float, pool: int) -> int:
     """How many steps fit; once `pool` batches are kept, a step takes `kept` seconds."""
     if pool == 0 or seconds < pool * fresh:
@@ -102,21 +54,23 @@ def steps_in(seconds: float, fresh: float, kept: float, pool: int) -> int:
     return pool + int((seconds - pool * fresh) / kept)
 
 
-def planned(variant: Variant, name: str, out: Path, seconds: float, device: str) -> dict[str, Any]:
-    """What a training is to do; measured once, then read."""
-    path = out / f"{name}.plan.json"
-    if not path.is_file():
-        fresh, kept = seconds_of_a_step(variant.recipe, name, out, device)
-        pool = settings(variant.recipe, name).pool
-        share = seconds * variant.shares[name]
-        plan = {"fresh_step_s": fresh, "kept_step_s": kept}
-        path.write_text(json.dumps({"steps": steps_in(share, fresh, kept, pool), **plan}))
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+def planned(variant: Variant, times: dict[str, Seconds], seconds: float) -> dict[str, Any]:
+    """What each training of a variant is to do in its share of `seconds`."""
+    plans = {}
+    for name, share in variant.shares.items():
+        fresh, kept = times[alike(variant.recipe, name)]
+        steps = steps_in(share * seconds, fresh, kept, settings(variant.recipe, name).pool)
+        plans[name] = {"steps": steps, "fresh_step_s": fresh, "kept_step_s": kept}
+    return plans
 
 
 def run(
-    variant: Variant, out: Path, budget: float, count: int, device: str
+    variant: Variant,
+    out: Path,
+    times: dict[str, Seconds],
+    budget: float,
+    count: int,
+    device: str,
 ) -> dict[str, dict[str, Any]]:
     """Train and evaluate a variant, or read what was found before. budget: minutes."""
     identity = {"budget": budget, "count": count, "recipe": recipe_digest(variant.recipe)}
@@ -126,10 +80,10 @@ def run(
         if done["identity"] == identity:
             return done
     claim(out, identity)
-    fill(variant, out)
-    plans = {}
+    # Nobody reads the stages that it does without.
+    untrained(variant.recipe, set(STAGES) - set(variant.shares), out)
+    plans = planned(variant, times, 60 * budget)
     for name in variant.shares:
-        plans[name] = planned(variant, name, out, 60 * budget, device)
         print(f"  {name}: {plans[name]['steps']} steps", flush=True)
         trained(training(variant.recipe, name, steps=plans[name]["steps"]), name, out, device)
     weights = out / NAME if NAME in variant.shares else out
@@ -141,13 +95,6 @@ def run(
     result: dict[str, Any] = {"identity": identity, "trainings": plans, "figures": figures}
     path.write_text(json.dumps(result, indent=1))
     return result
-
-
-def fill(variant: Variant, out: Path) -> None:
-    """Untrained stages, which nobody reads, in the place of those that the variant does without."""
-    for name in set(STAGES) - set(variant.shares):
-        stage = variant.recipe.stages[name]
-        save_stage(out / f"{name}.safetensors", build_stage(stage), stage)
 
 
 def claim(out: Path, identity: dict[str, Any]) -> None:
@@ -195,10 +142,12 @@ def main() -> None:
     every = variants(read_recipe(given.recipe))
     if strangers := set(given.only) - set(every):
         parser.error(f"no variant {sorted(strangers)}; there are {', '.join(every)}")
-    found = {}
+    trainings = [(each.recipe, name) for each in every.values() for name in each.shares]
+    given.out.mkdir(parents=True, exist_ok=True)
+    times, found = step_times(trainings, given.out, device), {}
     for name in given.only or every:
         print(name, flush=True)
-        found[name] = run(every[name], given.out / name, given.budget, given.count, device)
+        found[name] = run(every[name], given.out / name, times, given.budget, given.count, device)
         result = {
             "equal": "minutes of each variant, as the sum over its steps of a step's least seconds",
             "budget_minutes": given.budget,

@@ -2,6 +2,7 @@
 
 import ablation
 import pytest
+import step_times
 
 from lensmill.quantities import NOISY
 from lensmill.stages.pipeline import Pipeline
@@ -63,3 +64,22 @@ def test_the_settings_of_one_training_change_alone():
         assert ablation.settings(new, name).steps == 3
         others = {*ablation.STAGES, ablation.NAME} - {name}
         assert all(ablation.settings(new, o) == ablation.settings(recipe, o) for o in others)
+
+
+def test_trainings_that_compute_the_same_share_their_times():
+    """Whether half or all of a batch comes from upstream costs nothing; what is read does."""
+    recipes = {name: variant.recipe for name, variant in EVERY.items()}
+    denoise = {ablation.alike(recipe, "denoise") for recipe in recipes.values()}
+    assert len(denoise) == 1
+    regress = {name: ablation.alike(recipe, "regress") for name, recipe in recipes.items()}
+    assert regress["on_both"] == regress["on_upstream"] == regress["end_to_end"]
+    assert len(set(regress.values())) == 5
+
+
+def test_times_are_measured_once(tmp_path, monkeypatch):
+    seconds = iter([(3.0, 1.0), (2.0, 1.5), (4.0, 2.0)])
+    monkeypatch.setattr(step_times, "_seconds", lambda *_: next(seconds))
+    one = [(EVERY["separate"].recipe, "denoise"), (EVERY["on_both"].recipe, "denoise")]
+    found = step_times.step_times(one, tmp_path, "cpu")
+    assert list(found.values()) == [(2.0, 1.0)]
+    assert step_times.step_times(one, tmp_path, "cpu") == found
