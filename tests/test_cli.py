@@ -46,6 +46,47 @@ def test_a_typo_in_a_recipe_is_named(tmp_path):
     assert "simulation.pixel_scal: no such key; did you mean 'pixel_scale'?" in result.output
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "simulate {}",
+        "train denoise --out {}",
+        "search denoise --out {}",
+        "evaluate --out {}",
+        "run {} --out {}",
+    ],
+)
+@pytest.mark.parametrize("device", ["foo", "cuda:99"])
+def test_an_unknown_device_names_the_choices_and_claims_nothing(tmp_path, command, device):
+    out = tmp_path / "out"
+    result = invoke(*command.format(out, out).split(), "--device", device)
+    assert result.exit_code == 1, result.output
+    assert f"no device '{device}' here; choices: auto, " in " ".join(result.output.split())
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "limits --recipe smoke --count 2 --out {}",
+        "train denoise --recipe smoke --budget 0.01 --out {}",
+        "evaluate --recipe smoke --count 2 --baseline 0 --out {}",
+    ],
+)
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path, command):
+    (tmp_path / "file").touch()
+    result = invoke(*command.format(tmp_path / "file").split())
+    assert result.exit_code == 1
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert f"lensmill: {tmp_path / 'file'}" in result.output.replace("\n", "")
+
+
+def test_what_is_no_number_of_objects(tmp_path):
+    result = invoke("operating-point", tmp_path, "--density", -5)
+    assert result.exit_code == 2
+    assert "--density" in result.output
+
+
 def test_an_unknown_survey_names_the_choices(tmp_path):
     result = invoke("run", tmp_path, "--survey", "sdss")
     assert result.exit_code == 1

@@ -26,7 +26,7 @@ def test_the_filters_filter(line):
     table = SCHEMA.empty_table()
     for name in BANDED:
         table = table.append_column(name, table["p_lens"])
-    for field, column in zip(COLUMNS, grade_columns([], {}, "").columns, strict=True):
+    for field, column in zip(COLUMNS, grade_columns([], [], "").columns, strict=True):
         table = table.append_column(field, column)
     assert where(table, line).shape == (0,)
 

@@ -10,9 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-AB_ZERO_POINT_NJY = 31.4
-"""AB magnitude of a source of 1 nJy."""
-
 
 def flux_from_magnitude(magnitude: Float[Tensor, "..."], zero_point: float | Tensor) -> Tensor:
     """Flux in the unit in which `zero_point` is the magnitude of 1: 10^(−0.4 (m − ZP))."""
@@ -40,8 +37,3 @@ def position_angle_deg(phi: Float[Tensor, "..."]) -> Tensor:
     """COOLEST's angle (degrees from +y towards −x, in (−90, 90]) of `phi` (radian from +x)."""
     angle = torch.remainder(torch.rad2deg(phi) - 90.0, 180.0)
     return torch.where(angle > 90.0, angle - 180.0, angle)
-
-
-def phi_from_position_angle(angle: Float[Tensor, "..."]) -> Tensor:
-    """`phi` (radian from +x in [0, π)) of COOLEST's angle in degrees from +y."""
-    return torch.remainder(torch.deg2rad(angle + 90.0), math.pi)

@@ -8,6 +8,7 @@ from astropy.io import fits
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from lensmill.survey.arrivals import LINES
 from lensmill.survey.catalogue import as_table, write_catalogue
 
 SHAPE = (31, 37)
@@ -58,6 +59,15 @@ def failed(number: int) -> dict:
 def write_part(run: Path, part: int, rows: list[dict]) -> None:
     (run / "parts").mkdir(parents=True, exist_ok=True)
     write_catalogue(as_table(rows), run / "parts" / f"part-{part:05d}.parquet")
+
+
+def write_watched(run: Path, part: int, rows: list[dict]) -> None:
+    """A part, and the watch's word that it is whole."""
+    write_part(run, part, rows)
+    (run / "run.json").write_text(json.dumps({"bands": BANDS, "watched": "arriving"}))
+    with (run / LINES).open("a") as file:
+        entries = {each["source"]: [[each["source"], 1, 1]] for each in rows}
+        file.write(json.dumps(entries) + "\n")
 
 
 def write_images(path: Path, seed: int = 0) -> dict[str, np.ndarray]:

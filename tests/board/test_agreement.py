@@ -75,7 +75,7 @@ def test_columns_are_mine_and_everyones_from_the_first_time():
             ("b", "ben", 1, "note", "star?"),
             ("gone", "ana", 1, "grade", "A"),
         ),
-        {"a": 0, "b": 1, "c": 2},
+        ["a", "b", "c"],
         "ana",
     ).to_pydict()
     assert table == {

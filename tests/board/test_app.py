@@ -8,7 +8,7 @@ import pytest
 from board_runs import HOSTILE
 
 from conftest import HOME, TOKEN
-from lensmill.board.app import STATIC
+from lensmill.board.app import STATIC, create_app
 from lensmill.board.arrange import Query
 from lensmill.board.guard import keep_token
 
@@ -55,6 +55,13 @@ def test_scripts_make_no_html_of_text():
         assert not re.search(r"\son\w+=|style=|<script>|<style", text), "nothing inline"
 
 
+def test_scripts_ask_for_nothing_that_plain_http_has_not():
+    """Browsers give these to pages of this machine and of https alone; there is --host."""
+    secure = r"crypto\.(randomUUID|subtle)|navigator\.(clipboard|serviceWorker|locks)|\bcaches\."
+    for path in STATIC.iterdir():
+        assert not re.search(secure, path.read_text(encoding="utf-8"))
+
+
 def test_every_answer_says_what_a_browser_may_do(client, stranger):
     for answer in (
         client.get("/objects"),
@@ -81,6 +88,20 @@ def test_the_token_is_asked_for_and_remembered(stranger):
 def test_the_token_leads_nowhere_else(stranger):
     welcome = stranger.get(f"{HOME}//elsewhere.org/x", params={"token": TOKEN})
     assert welcome.headers["location"].startswith("/elsewhere.org")
+
+
+@pytest.mark.parametrize("left", ["", "\n"])
+def test_an_empty_token_lets_nobody_in(stranger, desk, tmp_path, left):
+    """What a full disk, or a kill at the wrong moment, once left behind."""
+    path = tmp_path / "token"
+    path.write_text(left)
+    assert len(keep_token(path)) > 20
+    assert path.stat().st_mode & 0o077 == 0
+    assert {each.name for each in tmp_path.iterdir()} == {"run", "token"}
+    anyone = type(stranger)(create_app(desk, ""), base_url=HOME, follow_redirects=False)
+    for address in ("/objects", "/objects?token="):
+        assert anyone.get(address).status_code == 403
+    assert anyone.get("/objects", headers={"authorization": "Bearer "}).status_code == 403
 
 
 @pytest.mark.parametrize(

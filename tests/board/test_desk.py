@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from board_runs import HOSTILE, failed, row, write_part
+from board_runs import HOSTILE, failed, row, write_part, write_watched
 
 from lensmill.board.arrange import Query
-from lensmill.board.candidates import Candidates, UnknownObjectError
+from lensmill.board.candidates import PRODUCT, Candidates, UnknownObjectError
 from lensmill.board.desk import MOST, Desk
 from lensmill.board.grades import Mark
 from lensmill.survey.catalogue import as_table, write_catalogue
@@ -96,6 +96,73 @@ def test_a_list_stands_still_while_the_run_grows_and_grades_come(run, desk):
     assert ids(desk, pinned)[:2] == ["object 000", "object 001"]
     assert desk.page(pinned, 0, 1)["objects"][0]["my_grade"] == "A"
     assert ids(desk, query)[:2] == ["new", "object 001"]
+
+
+def test_the_same_object_of_two_parts_is_two(tmp_path):
+    """A long file that nobody can read is one row in each of its parts."""
+    (tmp_path / "run.json").write_text(json.dumps({"bands": ["g", "r", "i"]}))
+    write_part(tmp_path, 0, [row(1), failed(3)])
+    desk = Desk(tmp_path)
+    write_part(tmp_path, 1, [failed(3), row(2)])
+    desk.state()
+    assert ids(desk) == ["object 001", "object 002", "bad 3", "bad 3"]
+    assert len(desk.candidates.rows) == 4
+    assert Candidates(tmp_path).rows == desk.candidates.rows
+    key = grade(desk, 3, "X")
+    assert [each["my_grade"] for each in desk.page(ANA, 0, 4)["objects"]] == [None] * 3 + ["X"]
+    assert desk.single(ANA, key, -1)["place"] == 3
+    assert desk.next_ungraded(ANA, 2)["place"] == 2
+    assert desk.next_ungraded(ANA, 3)["place"] == 0
+
+
+def test_what_a_watch_has_read_again_is_one_object_with_its_grade(tmp_path):
+    write_watched(tmp_path, 0, [row(1), row(2), failed(3)])
+    desk = Desk(tmp_path)
+    key = grade(desk, 1, "A")
+    write_watched(tmp_path, 1, [{**row(2), "p_lens": 0.9}, row(4)])
+    (shown,) = desk.page(Query("id = 'object 002'", grader="ana"), 0, MOST)["objects"]
+    assert shown["p_lens"] == pytest.approx(1 / 3)
+    state = desk.state("ana")
+    assert (state["rows"], state["candidates"], state["graded"]) == (5, 4, 1)
+    assert ids(desk) == ["object 002", "object 001", "object 004", "bad 3"]
+    (shown,) = desk.page(Query("id = 'object 002'", grader="ana"), 0, MOST)["objects"]
+    assert (shown["key"], shown["my_grade"], shown["p_lens"]) == (key, "A", 0.9)
+    assert ids(Desk(tmp_path)) == ids(desk)
+    assert Candidates(tmp_path).rows.keys() == desk.candidates.rows.keys()
+    assert Candidates(tmp_path).table[PRODUCT].to_pylist()[2] == "00001_00000_"
+
+
+def test_a_list_stands_still_while_a_watch_reads_again(tmp_path):
+    write_watched(tmp_path, 0, [row(1), row(2), row(3)])
+    desk = Desk(tmp_path)
+    page = desk.page(ANA, 0, MOST)
+    pinned = Query(grader="ana", rows=page["rows"], revision=page["revision"])
+    write_watched(tmp_path, 1, [{**row(2), "p_lens": 0.01}])
+    desk.state()
+    assert ids(desk, pinned) == ["object 001", "object 002", "object 003"]
+    assert ids(desk) == ["object 001", "object 003", "object 002"]
+    key = page["objects"][1]["key"]
+    found = desk.single(pinned, key, 1)
+    assert (found["place"], found["object"]["p_lens"]) == (1, 0.01)
+    for place in range(3):
+        grade(desk, place, "B", pinned)
+    assert desk.next_ungraded(pinned, 0)["place"] is None
+
+
+def test_a_part_that_its_watch_has_not_told_of_waits(tmp_path):
+    """Killed before the line, it makes the part again, of what is there then."""
+    write_watched(tmp_path, 0, [row(1)])
+    desk = Desk(tmp_path)
+    write_part(tmp_path, 1, [row(2)])
+    lines = tmp_path / "watched.jsonl"
+    half = lines.read_text() + '{"file'
+    lines.write_text(half)
+    assert desk.state()["rows"] == 1
+    assert lines.read_text() == half
+    lines.write_text(half.removesuffix('{"file'))
+    write_watched(tmp_path, 1, [row(3)])
+    assert desk.state()["rows"] == 2
+    assert ids(desk) == ["object 001", "object 003"]
 
 
 def test_grades_are_mine_and_everyones(desk):

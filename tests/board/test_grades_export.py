@@ -5,13 +5,14 @@ import io
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from board_runs import HOSTILE
+from board_runs import HOSTILE, row, write_part
 from typer.testing import CliRunner
 
+from lensmill.board.desk import open_folder
 from lensmill.board.export import exported, into_catalogue
 from lensmill.board.grades import Mark
 from lensmill.cli import app
-from lensmill.survey.catalogue import write_catalogue
+from lensmill.survey.catalogue import as_table, write_catalogue
 
 
 @pytest.fixture
@@ -75,6 +76,20 @@ def test_grades_return_to_the_catalogue_as_often_as_one_likes(graded, run):
     assert {path.name for path in run.glob(".*")} == set()
 
 
+def test_the_second_of_the_same_has_its_own_grade_in_the_catalogue(tmp_path):
+    """Wherever the first is: here in another part."""
+    (tmp_path / "run.json").write_text("{}")
+    rows = [row(1), row(2), {**row(1), "ra": 7.0}]
+    write_part(tmp_path, 0, rows[:1])
+    write_part(tmp_path, 1, rows[1:])
+    write_catalogue(as_table(rows), tmp_path / "catalogue.parquet")
+    candidates, grades = open_folder(tmp_path)
+    grades.add(Mark("u", candidates.table["key"][2].as_py(), "ana", 1, "grade", "A"))
+    assert into_catalogue(tmp_path, grades) == 1
+    table = pq.read_table(tmp_path / "catalogue.parquet")
+    assert table["grade"].to_pylist() == [None, None, "A"]
+
+
 def test_a_run_without_a_catalogue_has_to_finish_first(graded, run):
     with pytest.raises(ValueError, match="not finished"):
         into_catalogue(run, graded.grades)
@@ -89,3 +104,7 @@ def test_the_command_line_exports(graded, run, tmp_path):
     assert done.exit_code == 1
     assert "not finished" in done.output
     assert CliRunner().invoke(app, ["board", str(tmp_path)]).exit_code == 1
+    nowhere = tmp_path / "nowhere/grades.csv"
+    done = CliRunner().invoke(app, ["board", str(run), "--export", str(nowhere)])
+    assert done.exit_code == 1
+    assert f"lensmill: {nowhere}: No such file" in done.output.replace("\n", "")

@@ -111,6 +111,8 @@ class Anonymous(Priors):
         ({"images": ()}, "pass recipe="),
         ({"compression": "zip"}, "no compression 'zip'; choices: gzip"),
         ({"processes": 2, "device": "cuda"}, "2 processes are for the CPU"),
+        ({"device": "gpu"}, "no device 'gpu' here"),
+        ({"device": "cuda:99"}, "no device 'cuda:99' here"),
         ({"simulator": replace(SIMULATOR, population=Anonymous())}, "needs a repr"),
     ],
 )
@@ -157,6 +159,18 @@ def test_killed_inside_a_shard_then_rerun(whole, tmp_path):
     simulate(SIMULATOR, GRIDS, tmp_path, **SIZE)
     assert _content(tmp_path) == _content(whole)
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_what_another_is_writing_stays_until_it_is_done(tmp_path):
+    writing = tmp_path / "shard-00002.h5.1a2b.part"
+
+    def meanwhile(share, line):
+        writing.write_bytes(b"half a shard")
+        simulate(SIMULATOR, GRIDS, tmp_path, **SIZE)
+        assert writing.exists()
+
+    simulate(SIMULATOR, GRIDS, tmp_path, **SIZE, report=meanwhile)
+    assert not writing.exists()
 
 
 def test_what_is_there_is_kept(whole):

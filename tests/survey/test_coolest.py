@@ -9,7 +9,6 @@ import torch
 from lensmill.physics.lens import sie_deflection
 from lensmill.survey.coolest import coolest
 from lensmill.survey.export import export
-from lensmill.units import phi_from_position_angle
 
 BANDS = ("g", "r", "i")
 
@@ -72,7 +71,7 @@ def test_it_deflects_as_ours(read_by_coolest):
     parameters = read_by_coolest.lensing_entities[0].mass_model[0].parameters
     values = {name: each.point_estimate.value for name, each in parameters.items()}
     theirs = PEMD().deflection(x, y, gamma=2.0, **values)
-    phi = phi_from_position_angle(torch.tensor(-11.3, dtype=torch.float64))
+    phi = torch.deg2rad(torch.tensor(90 - 11.3, dtype=torch.float64))
     mass = (torch.tensor(1.25).double(), torch.tensor(0.77, dtype=torch.float64), phi)
     ours = sie_deflection(torch.from_numpy(x), torch.from_numpy(y), *mass)
     for a, b in zip(ours, theirs, strict=True):

@@ -24,24 +24,24 @@ def consensus(grades: Iterable[str]) -> tuple[str, float]:
     return next(grade for grade in GRADES if mean > SCORES[grade] - 0.5 or grade == "X"), mean
 
 
-def grade_columns(marks: Iterable[Mark], rows: Mapping[str, int], grader: str) -> pa.Table:
-    """What was said about each of the objects `rows` (key to row), as columns.
+def grade_columns(marks: Iterable[Mark], keys: Sequence[str], grader: str) -> pa.Table:
+    """What was said about each of the objects `keys`, as columns.
 
     `my_grade` and `my_note` are `grader`'s. `grade`, `grade_mean`, `graders` and `notes` are
     everyone's, from the first time each saw an object.
     """
     grades, notes = _first_round(marks)
-    columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in COLUMNS.names}
-    columns["graders"] = [0] * len(rows)
-    for key in grades.keys() & rows.keys():
-        row, of = rows[key], grades[key]
-        columns["grade"][row], columns["grade_mean"][row] = consensus(of.values())
-        columns["graders"][row] = len(of)
-        columns["my_grade"][row] = of.get(grader)
-    for key in notes.keys() & rows.keys():
-        row, said = rows[key], notes[key]
-        columns["notes"][row] = "; ".join(f"{who}: {note}" for who, note in sorted(said.items()))
-        columns["my_note"][row] = said.get(grader)
+    columns: dict[str, list[Any]] = {name: [None] * len(keys) for name in COLUMNS.names}
+    columns["graders"] = [0] * len(keys)
+    for row, key in enumerate(keys):
+        if of := grades.get(key):
+            columns["grade"][row], columns["grade_mean"][row] = consensus(of.values())
+            columns["graders"][row] = len(of)
+            columns["my_grade"][row] = of.get(grader)
+        if said := notes.get(key):
+            told = (f"{who}: {note}" for who, note in sorted(said.items()))
+            columns["notes"][row] = "; ".join(told)
+            columns["my_note"][row] = said.get(grader)
     return pa.table(columns, schema=COLUMNS)
 
 

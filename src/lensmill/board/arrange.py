@@ -35,9 +35,12 @@ class Arrangement:
     rounds: NDArray[np.int64]
 
 
-def arrange(table: pa.Table, query: Query) -> Arrangement:
-    """The rows of `table` that `query` asks for. ValueError where the filter or sort is wrong."""
-    rows = np.flatnonzero(where(table, query.where))
+def arrange(table: pa.Table, query: Query, current: NDArray[np.bool_] | bool = True) -> Arrangement:
+    """The `current` rows of `table` that `query` asks for.
+
+    ValueError where the filter or sort is wrong.
+    """
+    rows = np.flatnonzero(where(table, query.where) & current)
     name = query.sort.removeprefix("-")
     if name:
         direction = "descending" if query.sort.startswith("-") else "ascending"

@@ -9,12 +9,19 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from lensmill.survey.arrivals import Arrivals, rows_from
+from lensmill.survey.manifest import part_path
 
 KEY, PRODUCT = "key", "product"
 GRADE_COLUMNS = ("grade", "grade_mean", "graders", "notes")
 """Columns that the board adds to a catalogue, and would not read back as a run's."""
+ALWAYS = np.iinfo(np.int64).max
 
 
 class UnknownObjectError(KeyError):
@@ -26,7 +33,8 @@ class Candidates:
 
     `table`: the catalogue's columns, lists spread over one column per band, and two more: `key`,
     harmless wherever a name goes and the same for ever, and `product`, how the names of the
-    object's files begin.
+    object's files begin. What a watch has read again stays where it stood, so that lists stand
+    still, but is not `current` in longer tables. `rows`: where each key stands, its newest row.
     """
 
     def __init__(self, run: Path) -> None:
@@ -35,30 +43,70 @@ class Candidates:
         self.run = run
         self.table = pa.table({KEY: pa.array([], pa.string())})
         self.rows: dict[str, int] = {}
-        self._seen: set[str] = set()
+        self._parts: dict[Path, range] = {}  # what is in the table, and in which rows
+        self._until = np.empty(0, np.int64)  # rows of the longest table in which each is current
+        self._counts: Counter[str] = Counter()  # current rows of the same id and source
         self._lock = Lock()
         self.refresh()
 
     def refresh(self) -> None:
         """Append the parts that came since; a part is written aside and renamed, so it is whole."""
         with self._lock:
-            new = [path for path in self._parts() if path.name not in self._seen]
+            files = self._files()
+            if all(path in self._parts for path in files):
+                return
+            counting = self._counting(files)
+            for path, rows in self._parts.items():
+                if (sources := counting.get(path)) is not None:
+                    self._supersede(rows, sources)
+            new = {path: each for path, each in counting.items() if path not in self._parts}
             if new:
-                names = bands(self.run)
-                self._append([_flat(pq.read_table(path), path, names) for path in new])
-                self._seen.update(path.name for path in new)
+                self._append(new)
 
-    def _parts(self) -> list[Path]:
+    def _files(self) -> list[Path]:
         parts = sorted((self.run / "parts").glob("part-*.parquet"))
         whole = self.run / "catalogue.parquet"
         return parts if parts or not whole.is_file() else [whole]
 
-    def _append(self, parts: list[pa.Table]) -> None:
-        start = self.table.num_rows
-        table = pa.concat_tables([self.table, *parts], promote_options="permissive")
-        added = enumerate(table[KEY].slice(start).to_pylist(), start)
+    def _counting(self, files: list[Path]) -> dict[Path, set[str] | None]:
+        """The files, each with the sources whose rows count, None: all, as a watch joins its own.
+
+        A part that the watch has not told of yet is none: if it is killed, it makes it again.
+        """
+        if "watched" in state(self.run) and files[0].parent.name == "parts":
+            newest = Arrivals.found(self.run).newest
+            return {part_path(self.run, number): each for number, each in enumerate(newest)}
+        return dict.fromkeys(files)
+
+    def _supersede(self, rows: range, sources: set[str]) -> None:
+        """Of a part's `rows`, those that are not from `sources` are current no more."""
+        there = self.table.slice(rows.start, len(rows))
+        for row, pair in zip(rows, _pairs(there), strict=True):
+            if pair[1] not in sources and self._until[row] == ALWAYS:
+                self._until[row] = self.table.num_rows
+                self._counts[_key(*pair, 1)] -= 1
+
+    def _append(self, parts: dict[Path, set[str] | None]) -> None:
+        names, end = bands(self.run), self.table.num_rows
+        tables = [_flat(pq.read_table(path), path, names, each) for path, each in parts.items()]
+        new = pa.concat_tables(tables, promote_options="permissive")
+        added = list(keys(new, self._counts))
+        rows = {key: row for row, key in enumerate(added, end)}
+        new = new.append_column(KEY, pa.array(added, pa.string()))
+        table = pa.concat_tables([self.table, new], promote_options="permissive")
+        self._until = np.append(self._until, np.full(len(added), ALWAYS))
         self.table = table.combine_chunks()  # rows are taken from it one by one
-        self.rows = {**self.rows, **{key: row for row, key in added}}
+        self.rows = {**self.rows, **rows}
+        for path, part in zip(parts, tables, strict=True):
+            self._parts[path] = range(end, end := end + part.num_rows)
+
+    def current(self, rows: int) -> NDArray[np.bool_]:
+        """Of the first `rows` rows, those that none of the others supersedes."""
+        return self._until[:rows] >= rows
+
+    def rows_of(self, key: str) -> NDArray[np.intp]:
+        """Where the object `key` stands, and where it stood before it was read again."""
+        return np.flatnonzero(pc.equal(self.table[KEY], key))
 
     def row_of(self, key: str) -> int:
         """Where the object `key` stands in the table; `UnknownObjectError` where it does not."""
@@ -78,12 +126,24 @@ def bands(run: Path) -> list[str]:
     return [str(band) for band in state(run).get("bands", [])]
 
 
-def keys(table: pa.Table) -> Iterator[str]:
-    """A name for each row, from its id and source; the n-th of the same has a name of its own."""
-    seen: Counter[tuple[str, str]] = Counter()
-    for pair in zip(_text(table, "id"), _text(table, "source"), strict=True):
-        seen[pair] += 1
-        yield blake2b("\0".join((*pair, str(seen[pair]))).encode(), digest_size=8).hexdigest()
+def keys(table: pa.Table, counts: Counter[str]) -> Iterator[str]:
+    """A name for each row, from its id and source; the n-th of the same has a name of its own.
+
+    counts: by the name of the first, how many there were before; they are counted on.
+    """
+    for pair in _pairs(table):
+        first = _key(*pair, 1)
+        counts[first] += 1
+        yield first if counts[first] == 1 else _key(*pair, counts[first])
+
+
+def _key(id: str, source: str, number: int) -> str:
+    return blake2b("\0".join((id, source, str(number))).encode(), digest_size=8).hexdigest()
+
+
+def _pairs(table: pa.Table) -> Iterable[tuple[str, str]]:
+    """id and source of each row."""
+    return zip(_text(table, "id"), _text(table, "source"), strict=True)
 
 
 def _text(table: pa.Table, name: str) -> Iterable[str]:
@@ -91,8 +151,8 @@ def _text(table: pa.Table, name: str) -> Iterable[str]:
     return map(str, table[name].to_pylist()) if known else [""] * table.num_rows
 
 
-def _flat(part: pa.Table, path: Path, names: list[str]) -> pa.Table:
-    """A part of the run as the board shows it."""
+def _flat(part: pa.Table, path: Path, names: list[str], sources: set[str] | None) -> pa.Table:
+    """A part of the run as the board shows it, but for its keys; only what is from `sources`."""
     fields, columns = [], []
     for field in part.schema:
         if field.name not in GRADE_COLUMNS:
@@ -100,10 +160,10 @@ def _flat(part: pa.Table, path: Path, names: list[str]) -> pa.Table:
                 if (kind := _plain_type(column.type)) is not None:
                     fields.append(each.with_type(kind))
                     columns.append(column.cast(kind))
-    extra = {KEY: list(keys(part)), PRODUCT: list(_products(part, path))}
-    fields += [pa.field(name, pa.string()) for name in extra]
-    columns += [pa.chunked_array([pa.array(values, pa.string())]) for values in extra.values()]
-    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    fields.append(pa.field(PRODUCT, pa.string()))
+    columns.append(pa.chunked_array([pa.array(_products(part, path), pa.string())]))
+    table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    return table if sources is None else rows_from(table, sources)
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType | None:

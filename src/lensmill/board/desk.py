@@ -7,7 +7,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from lensmill.board.agreement import COLUMNS, grade_columns, summary
 from lensmill.board.arrange import Arrangement, Query, arrange
@@ -48,7 +50,8 @@ class Desk:
         return {
             "run": self.run.resolve().name,
             "board": blake2b(str(self.run.resolve()).encode(), digest_size=8).hexdigest(),
-            "rows": self.candidates.table.num_rows,
+            "rows": (rows := self.candidates.table.num_rows),
+            "candidates": int(self.candidates.current(rows).sum()),
             "revision": self.grades.revision(),
             "finished": "objects" in said or not said,
             "files": said.get("entries"),
@@ -90,7 +93,7 @@ class Desk:
         query = self._pinned(query)
         row = self.candidates.row_of(key)
         arranged = self._arranged(query)
-        found = _place(arranged, row, place)
+        found = _place(arranged, self.candidates.rows_of(key), place)
         number = 1 if found is None else int(arranged.rounds[found])
         table = self.candidates.table.slice(row, 1)
         (values,) = table.to_pylist()
@@ -109,11 +112,12 @@ class Desk:
         query = self._pinned(query)
         arranged = self._arranged(query)
         done = {
-            (self.candidates.rows.get(mark.key), mark.round)
+            (mark.key, mark.round)
             for mark in self.grades.marks()
             if mark.grader == query.grader and mark.field == "grade"
         }
-        places = list(zip(arranged.rows.tolist(), arranged.rounds.tolist(), strict=True))
+        keys = self.candidates.table[KEY].take(pa.array(arranged.rows)).to_pylist()
+        places = list(zip(keys, arranged.rounds.tolist(), strict=True))
         total, first = len(places), max(start, 0)
         turns = (place % total for place in range(first, first + total))
         return {"total": total, "place": next((p for p in turns if places[p] not in done), None)}
@@ -142,13 +146,13 @@ class Desk:
         )
 
     def _arrange(self, query: Query) -> Arrangement:
-        return arrange(self._graded(query.rows, query.revision, query.grader), query)
+        table = self._graded(query.rows, query.revision, query.grader)
+        return arrange(table, query, self.candidates.current(table.num_rows))
 
     def _graded_table(self, rows: int, revision: int, grader: str) -> pa.Table:
         """The first `rows` candidates with the columns of their grades."""
         table = self.candidates.table.slice(0, rows)
-        known = {key: row for key, row in self.candidates.rows.items() if row < rows}
-        columns = grade_columns(self.grades.marks(revision), known, grader)
+        columns = grade_columns(self.grades.marks(revision), table[KEY].to_pylist(), grader)
         for field, column in zip(columns.schema, columns.columns, strict=True):
             table = table.append_column(field, column)
         return table
@@ -157,7 +161,7 @@ class Desk:
         """Rows as JSON has them, with the grades of this very moment."""
         keys = list(dict.fromkeys(table[KEY].to_pylist()))
         marks = self.grades.marks(keys=keys)
-        columns = grade_columns(marks, {key: row for row, key in enumerate(keys)}, grader)
+        columns = grade_columns(marks, keys, grader)
         said = dict(zip(keys, columns.to_pylist(), strict=True))
         again = {(m.key, m.field): m.value for m in marks if (m.grader, m.round) == (grader, 2)}
         return [
@@ -179,10 +183,11 @@ def _second(again: dict[tuple[str, str], str], key: str) -> Json:
     return {**hidden, "my_grade": again.get((key, "grade")), "my_note": again.get((key, "note"))}
 
 
-def _place(arranged: Arrangement, row: int, place: int) -> int | None:
-    if 0 <= place < len(arranged.rows) and arranged.rows[place] == row:
+def _place(arranged: Arrangement, rows: NDArray[np.intp], place: int) -> int | None:
+    """Of the first of `rows`; or `place`, if one of them is there."""
+    places = np.isin(arranged.rows, rows).nonzero()[0]
+    if place in places:
         return place
-    places = (arranged.rows == row).nonzero()[0]
     return int(places[0]) if len(places) else None
 
 

@@ -1,6 +1,7 @@
 """Export: grades as CSV or Parquet, and as columns of the run's catalogue."""
 
 import io
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -62,8 +63,7 @@ def into_catalogue(run: Path, grades: Grades) -> int:
     if not path.is_file():
         raise ValueError(f"{path} is not there yet: the run is not finished")
     table = pq.read_table(path)
-    rows = {key: row for row, key in enumerate(keys(table))}
-    columns = grade_columns(grades.marks(), rows, "").select(GRADE_COLUMNS)
+    columns = grade_columns(grades.marks(), list(keys(table, Counter())), "").select(GRADE_COLUMNS)
     table = table.drop_columns([name for name in GRADE_COLUMNS if name in table.column_names])
     for field, column in zip(columns.schema, columns.columns, strict=True):
         table = table.append_column(field, column)

@@ -25,11 +25,13 @@ HEADERS = {
 
 
 def keep_token(path: Path) -> str:
-    """The token in a file only its owner reads; a new one where there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_file():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24), encoding="ascii")
+    """The token in a file only its owner reads; a new one where there is none, or nothing in it."""
+    if not path.is_file() or not path.read_text(encoding="ascii").strip():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".part-{path.name}")
+        aside.touch(mode=0o600)
+        aside.write_text(secrets.token_urlsafe(24), encoding="ascii")
+        aside.replace(path)
     return path.read_text(encoding="ascii").strip()
 
 
@@ -91,7 +93,8 @@ class Guard:
         return kind.lower() == "bearer" and self._is_token(token)
 
     def _is_token(self, word: str) -> bool:
-        return secrets.compare_digest(word.encode(), self.token.encode())
+        """Nothing is none, even where the token were nothing: what is missing is passed on so."""
+        return word != "" and secrets.compare_digest(word.encode(), self.token.encode())
 
 
 def _cookie(headers: Headers, name: str) -> str:

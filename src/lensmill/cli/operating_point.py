@@ -29,7 +29,7 @@ def operating_point(
         float, typer.Option(help="Share of lenses among the objects looked at.")
     ] = 1e-3,
     density: Annotated[
-        float | None, typer.Option(help="Objects per deg²: count per 1,000 deg².")
+        float | None, typer.Option(min=0, help="Objects per deg²: count per 1,000 deg².")
     ] = None,
 ) -> None:
     """Say which threshold on p_lens keeps how many lenses, and how pure its selection is."""

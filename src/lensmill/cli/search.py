@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from lensmill.cli.app import app
-from lensmill.cli.shared import DeviceOption, RecipeOption, chosen_recipe, friendly, progress
+from lensmill.cli.shared import (
+    DeviceOption,
+    RecipeOption,
+    chosen_device,
+    chosen_recipe,
+    friendly,
+    progress,
+)
 
 
 @app.command()
@@ -34,7 +41,7 @@ def search(
             trials=trials,
             budget=60 * budget,
             weights=weights,
-            device=device,
+            device=chosen_device(device),
             shards=shards,
             report=report,
         )

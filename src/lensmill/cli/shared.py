@@ -16,15 +16,21 @@ DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
 
 @contextmanager
 def friendly() -> Iterator[None]:
-    """User mistakes become one message and exit code 1; Ctrl-C becomes 130."""
+    """User mistakes, and what files refuse, become one message and exit code 1; Ctrl-C, 130."""
     try:
         yield
-    except ValueError as error:
-        typer.echo(f"lensmill: {error}", err=True)
+    except (ValueError, OSError) as error:
+        typer.echo(f"lensmill: {_message(error)}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on where this stopped", err=True)
         raise typer.Exit(130) from None
+
+
+def _message(error: ValueError | OSError) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 @contextmanager
@@ -54,11 +60,14 @@ def chosen_recipe(path: Path | None):  # type: ignore[no-untyped-def]
 
 
 def chosen_device(name: str) -> str:
+    """A device that is here; auto: a GPU, if there is one. ValueError lists the choices."""
     import torch
 
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    here = [*(["cuda"] if gpus else []), "cpu", *(f"cuda:{number}" for number in range(gpus))]
+    if name not in ("auto", *here):
+        raise ValueError(f"no device {name!r} here; choices: auto, {', '.join(here)}")
+    return here[0] if name == "auto" else name
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from lensmill.cli.app import app
-from lensmill.cli.shared import DeviceOption, RecipeOption, chosen_recipe, friendly, progress
+from lensmill.cli.shared import (
+    DeviceOption,
+    RecipeOption,
+    chosen_device,
+    chosen_recipe,
+    friendly,
+    progress,
+)
 
 
 @app.command()
@@ -38,7 +45,7 @@ def train(
             "budget": None if budget is None else 60 * budget,
             "shards": shards,
             "resume": resume,
-            "device": device,
+            "device": chosen_device(device),
             "report": report,
         }
         for name in every if stage == "all" else [stage]:

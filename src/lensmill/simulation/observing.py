@@ -16,7 +16,7 @@ from lensmill.physics.surveys import Survey
 from lensmill.simulation.counter import uniform
 from lensmill.simulation.psf_library import PsfLibrary
 from lensmill.simulation.scene import Conditions, mapped
-from lensmill.simulation.visits import Coadd, draw_coadd
+from lensmill.simulation.visits import Coadd, draw_coadd, visit_quantiles
 
 STREAM = 1
 PSF_STREAM = 11
@@ -118,12 +118,19 @@ class Observing:
 
     @property
     def sharpest(self) -> float:
-        """FWHM in arcsec that hardly any scene's PSF is below; 0 if that is unknown."""
-        if self.visits or self.psf_images is not None:
-            return 0.0
+        """FWHM in arcsec that hardly any scene's PSF is below."""
+        if self.psf_images is not None:
+            return min(float(fwhm.min()) for fwhm in self.psf_images.fwhm)
+        if self.visits:
+            return self.seeing * min(float(visit_quantiles(band)[1][0]) for band in self.bands)
         own = min(band.psf_fwhm for band in self.survey.bands.values())
         sharpest = self.seeing * (self.psf_fwhm[0] if self.psf_fwhm else own)
         return sharpest * math.exp(-2 * self.band_scatter)
+
+    @property
+    def gaussian(self) -> bool:
+        """Are all PSFs round Gaussians, of widths that are asked for?"""
+        return not (self.visits or self.moffat) and self.psf_images is None
 
     @property
     def _most_visits(self) -> int:

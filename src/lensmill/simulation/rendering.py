@@ -60,9 +60,9 @@ class Sampling:
         """As many cells per pixel side, `least` or more, as a FWHM of `pixels` asks for.
 
         What limits the accuracy is cells per FWHM: with 4.4, the worst pixel is within 2e-3 of the
-        peak. A FWHM that is not known (0) is taken to be that of a survey from the ground.
+        peak.
         """
-        enough = 2 if pixels == 0 else 1 if pixels >= WIDE else 2 if pixels >= NARROW else 3
+        enough = 1 if pixels >= WIDE else 2 if pixels >= NARROW else 3
         return cls(supersampling=max(least, enough))
 
     def border(self, grid: Grid) -> int:

@@ -77,7 +77,7 @@ class Manifest:
 
     @property
     def identity(self) -> str:
-        """A digest of everything but `count`: a larger data set begins with the same shards."""
+        """A digest of everything but `count`, which changes no full shard."""
         fields = {name: value for name, value in asdict(self).items() if name != "count"}
         return digest(json.dumps(fields, sort_keys=True).encode())
 

@@ -11,8 +11,9 @@ differs in rounding, and the manifest says `cuda`.
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,9 @@ def simulate(
     on threads, or on how often the work was interrupted. images: which to store; none stores the
     scenes and their conditions alone, which ShardLoader renders. recipe: what `simulator` and
     `grids` were built from, kept in the manifest; rendering needs it. Where processes > 1, a
-    script calls this under `if __name__ == "__main__":`. ValueError where `out` holds another
-    data set, cannot be written, or a process dies; what is written then is good.
+    script calls this under `if __name__ == "__main__":`. ValueError where there is no such device,
+    `out` holds another data set or cannot be written, or a process dies; what is written then is
+    good.
     """
     manifest = Manifest(
         _digest(simulator, grids, recipe),
@@ -75,10 +77,11 @@ def simulate(
         simulator.chunk,
         tuple(name for name in IMAGES if name in images),
         compression,
-        torch.device(device).type,
+        device.partition(":")[0],
         None if recipe is None else json.loads(json.dumps(recipe)),
     )
     _check(manifest, images, processes)
+    _check_device(device)
     _claim(out, manifest)
     made, maker = 0, _Maker(simulator, grids, out, manifest, device)
     with _swept(out):
@@ -112,6 +115,13 @@ def _check(manifest: Manifest, images: tuple[str, ...], processes: int) -> None:
         raise ValueError(f"{processes} processes are for the CPU; {manifest.device} takes one")
 
 
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:  # a torch without it, or a machine
+        raise ValueError(f"no device {device!r} here: {str(error).splitlines()[0]}") from None
+
+
 def _claim(out: Path, manifest: Manifest) -> None:
     if not (out / "manifest.json").is_file():
         write_manifest(out, manifest, **provenance())
@@ -125,17 +135,38 @@ def _claim(out: Path, manifest: Manifest) -> None:
 
 @contextmanager
 def _swept(out: Path) -> Iterator[None]:
-    """Without what a killed process left half written, before and after."""
+    """Without what killed processes left half written; what another is writing stays.
+
+    Whoever is at work shares a lock on the folder, which ends with its process, however that ends;
+    who can have it alone sweeps, before and after. Without such locks nobody does.
+    """
+    if os.name != "posix":
+        yield
+        return
+    lock = os.open(out, os.O_RDONLY)
     try:
-        _sweep(out)
+        _sweep(out, lock)
+        _locked(lock, alone=False)
         yield
     finally:
-        _sweep(out)
+        _sweep(out, lock)
+        os.close(lock)
 
 
-def _sweep(out: Path) -> None:
-    for aside in out.glob("*.part"):
-        aside.unlink(missing_ok=True)
+def _sweep(out: Path, lock: int) -> None:
+    if _locked(lock, alone=True):
+        for aside in out.glob("shard-*.part"):
+            aside.unlink(missing_ok=True)
+
+
+def _locked(lock: int, *, alone: bool) -> bool:
+    """Takes the lock: alone if nobody else has it, or with all others who are at work."""
+    import fcntl
+
+    with suppress(OSError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+        return True
+    return False
 
 
 @dataclass(frozen=True)

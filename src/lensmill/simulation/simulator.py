@@ -60,7 +60,7 @@ class Simulator:
         cells of a pixel.
         """
         pixels = self.observing.sharpest / self.grid.pixel_scale
-        return self.sampling or Sampling.for_psf(pixels, 2 if self.observing.moffat else 1)
+        return self.sampling or Sampling.for_psf(pixels, 1 if self.observing.gaussian else 2)
 
     def __call__(self, seed: int, indices: Int[Tensor, " batch"]) -> Batch:
         """Every quantity of the scenes `indices`: a function of (seed, index, grid) alone.

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lensmill.survey.listing import BAND_CUBES, FILE_PER_BAND, FILE_PER_OBJECT
 from lensmill.survey.stamps import Entry, Reading, find_objects
 
@@ -48,16 +51,19 @@ class Arrivals:
     """The signature with which each entry was read, by its `_key`."""
 
     @classmethod
+    def found(cls, out: Path) -> "Arrivals":
+        """As the file says; a line that is not whole, or not yet, is none."""
+        return cls(out, [_parsed(text) for text in _lines(out) if text.endswith("\n")])
+
+    @classmethod
     def resumed(cls, out: Path) -> "Arrivals":
-        """As the file says; a line that was cut off is none."""
-        path = out / LINES
-        texts = path.read_text(encoding="utf-8").splitlines(True) if path.is_file() else []
-        whole = [text for text in texts if text.endswith("\n")]
-        if len(whole) < len(texts):
-            aside = path.with_name(f"{LINES}.part")
-            aside.write_text("".join(whole), encoding="utf-8")
-            aside.replace(path)
-        return cls(out, [_parsed(text) for text in whole])
+        """As the file says, for who adds to it: a line that was cut off goes."""
+        lines = _lines(out)
+        if lines and not lines[-1].endswith("\n"):
+            aside = out / f"{LINES}.part"
+            aside.write_text("".join(lines[:-1]), encoding="utf-8")
+            aside.replace(out / LINES)
+        return cls.found(out)
 
     @property
     def done(self) -> dict[str, Signature]:
@@ -82,14 +88,20 @@ class Arrivals:
             file.write(json.dumps(part) + "\n")
         self.parts.append(part)
 
-    def newest(self, number: int) -> set[str]:
-        """The sources of the entries that no later part has read again."""
-        later = {key for part in self.parts[number + 1 :] for key in part}
-        return {
-            str(PurePosixPath(key).with_name(files[0][0]))
-            for key, files in self.parts[number].items()
-            if key not in later
-        }
+    @property
+    def newest(self) -> list[set[str]]:
+        """Of each part, the sources of the entries that no later part has read again."""
+        found: list[set[str]] = []
+        later: set[str] = set()
+        for part in reversed(self.parts):
+            found.append({_source(key, part[key]) for key in part.keys() - later})
+            later |= part.keys()
+        return found[::-1]
+
+
+def rows_from(table: pa.Table, sources: set[str]) -> pa.Table:
+    """The rows of a part that were read from `sources`."""
+    return table.filter(pc.is_in(table["source"], pa.array(sorted(sources), pa.string())))
 
 
 def _key(entry: Entry) -> str:
@@ -104,6 +116,16 @@ def _key(entry: Entry) -> str:
     if entry.layout in (FILE_PER_OBJECT, FILE_PER_BAND):
         return f"{entry.id}.fits"
     return entry.source
+
+
+def _source(key: str, files: Signature) -> str:
+    """The source of the rows of an entry: its first file."""
+    return str(PurePosixPath(key).with_name(files[0][0]))
+
+
+def _lines(out: Path) -> list[str]:
+    path = out / LINES
+    return path.read_text(encoding="utf-8").splitlines(True) if path.is_file() else []
 
 
 def _parsed(text: str) -> dict[str, Signature]:

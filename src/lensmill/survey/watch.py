@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from lensmill.evaluation.report import report as write_report
 from lensmill.provenance import digest, provenance
-from lensmill.survey.arrivals import Arrivals, Signature, listed
+from lensmill.survey.arrivals import Arrivals, Signature, listed, rows_from
 from lensmill.survey.catalogue import as_table, write_catalogue
 from lensmill.survey.chain import Chain, load_chain
 from lensmill.survey.job import Job, Options
@@ -135,8 +135,10 @@ def _line(entries: dict[Entry, Signature], rows: list[dict[str, Any]]) -> str:
 
 def _finish(out: Path, arrivals: Arrivals, chain: Chain) -> Summary:
     """The catalogue and the page of all parts."""
-    numbers = range(len(arrivals.parts))
-    tables = [_newest(pq.read_table(part_path(out, n)), arrivals.newest(n)) for n in numbers]
+    tables = [
+        rows_from(pq.read_table(part_path(out, number)), sources)
+        for number, sources in enumerate(arrivals.newest)
+    ]
     table = pa.concat_tables([as_table([]), *tables])
     write_catalogue(table, out / "catalogue.parquet")
     failed = table.filter(pc.is_valid(table["reason"]))["flags"].to_pylist()
@@ -149,8 +151,3 @@ def _finish(out: Path, arrivals: Arrivals, chain: Chain) -> Summary:
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     write_report(out)
     return summary
-
-
-def _newest(table: pa.Table, sources: set[str]) -> pa.Table:
-    """The rows of `sources`."""
-    return table.filter(pc.is_in(table["source"], pa.array(sorted(sources), pa.string())))

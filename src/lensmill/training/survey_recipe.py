@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 
 class Strict(BaseModel):
-    """A table of a recipe: it takes no key that it does not know."""
+    """A table of a recipe: it takes no key that it does not know, and finite numbers alone."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class BandRecipe(Strict):

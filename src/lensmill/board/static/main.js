@@ -198,7 +198,7 @@ async function poll() {
   part("fresh").textContent = `${more} new: list anew (R)`;
   const running = now.finished ? "" : " · still running";
   part("count").textContent =
-    `${list.total.toLocaleString("en")} of ${now.rows.toLocaleString("en")} candidates · ` +
+    `${list.total.toLocaleString("en")} of ${now.candidates.toLocaleString("en")} candidates · ` +
     `${now.graded.toLocaleString("en")} graded by ${state.grader}${running}`;
 }
 

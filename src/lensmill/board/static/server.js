@@ -22,9 +22,15 @@ export function startSending(run, report) {
 }
 
 export function keepMark(key, mark) {
-  waiting.push({ key, mark: { ...mark, uuid: crypto.randomUUID() } });
+  waiting.push({ key, mark: { ...mark, uuid: newName() } });
   remember();
   send();
+}
+
+// Not by randomUUID, which browsers keep from pages that come from another machine over http.
+function newName() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function send() {

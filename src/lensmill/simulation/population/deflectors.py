@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gamma, ndtri
 
-from lensmill.physics.cosmology import SPEED_OF_LIGHT, comoving_distance
-
 Array = NDArray[np.float64]
 
 HUBBLE = 0.7
@@ -27,14 +25,6 @@ def velocity_dispersion_function(sigma: Array) -> Array:
     x = np.asarray(sigma) / SIGMA_STAR
     shape = x**FAINT_SLOPE * np.exp(-(x**CUTOFF)) * CUTOFF / gamma(FAINT_SLOPE / CUTOFF)
     return DENSITY * shape / np.asarray(sigma)
-
-
-def volume_per_redshift(z: Array) -> Array:
-    """dV_c/dz of the whole sky, Mpc³."""
-    step = 1e-4
-    distance = comoving_distance(np.asarray(z), 100 * HUBBLE)
-    slope = comoving_distance(np.asarray(z) + step, 100 * HUBBLE) - distance
-    return 4 * np.pi * distance**2 * slope / step
 
 
 def axis_ratio(sigma: Array, u: Array) -> Array:
@@ -55,9 +45,3 @@ def half_light_radius_kpc(sigma: Array, u: Array) -> Array:
     """R_e in kpc: log R_e = 2.46 − 2.79 log σ + 0.84 (log σ)², scatter 0.11 dex."""
     v = np.log10(sigma)
     return 10 ** (2.46 - 2.79 * v + 0.84 * v**2 + 0.11 * ndtri(u))
-
-
-def velocity_dispersion_of(theta_E: Array, distance_ratio: Array) -> Array:
-    """σ in km/s of a singular isothermal lens of θ_E (arcsec) and D_ls/D_s."""
-    arcsec = np.pi / 180 / 3600
-    return SPEED_OF_LIGHT * np.sqrt(theta_E * arcsec / (4 * np.pi * distance_ratio))
