@@ -1,6 +1,9 @@
 """Write the measured block of docs/how-good-is-it.md from the files that measured it.
 
-python benchmarks/how_good.py
+    lensmill evaluate --recipe lsst --out EVALUATION_LSST --count 1000 --baseline 100
+    python benchmarks/how_good.py
+
+That evaluation.json of lsst.toml lies in benchmarks/results/evaluation_lsst.json.
 """
 
 import json
@@ -12,6 +15,10 @@ from lensmill.weights import FOLDER
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/how-good-is-it.md"
+EVALUATIONS = {
+    "survey.toml": FOLDER / "evaluation.json",
+    "lsst.toml": ROOT / "benchmarks/results/evaluation_lsst.json",
+}
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 
 ROWS = {
@@ -42,14 +49,18 @@ ROWS = {
 
 
 def simulated() -> str:
-    """The table of the shipped evaluation."""
-    figures = json.loads((FOLDER / "evaluation.json").read_text())
-    rows = [_row(text, figures[key]) for key, text in ROWS.items()]
-    return "\n".join(["| figure | value | ± | n |", "|---|---|---|---|", *rows])
+    """The table of the evaluations on each recipe."""
+    found = {name: json.loads(path.read_text()) for name, path in EVALUATIONS.items()}
+    names = list(found)
+    head = f"| figure | {' | '.join(names)} | n, {' | n, '.join(names)} |"
+    columns = list(found.values())
+    rows = [_row(text, [each[key] for each in columns]) for key, text in ROWS.items()]
+    return "\n".join([head, "|---" * (2 * len(names) + 1) + "|", *rows])
 
 
-def _row(text: str, figure: dict[str, float]) -> str:
-    return f"| {text} | {figure['value']:.3g} | {figure['error']:.2g} | {figure['n']} |"
+def _row(text: str, figures: list[dict[str, float]]) -> str:
+    values = [f"{f['value']:.3g} ± {f['error']:.2g}" if f["n"] else "–" for f in figures]
+    return f"| {text} | {' | '.join(values)} | {' | '.join(str(f['n']) for f in figures)} |"
 
 
 def real() -> str:
