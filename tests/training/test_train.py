@@ -142,6 +142,17 @@ def test_a_training_that_diverges_says_so(tiny, tmp_path, monkeypatch):
         train(tiny(steps=2), "denoise", tmp_path, device="cpu")
 
 
+@pytest.mark.parametrize(("device", "devices"), [("cuda:1", [1]), ("cuda", 1), ("cpu", 1)])
+def test_a_gpu_can_be_chosen(tiny, tmp_path, monkeypatch, device, devices):
+    def fabric(**given):
+        raise LookupError(given["accelerator"], given["devices"])
+
+    monkeypatch.setattr("lightning.Fabric", fabric)
+    with pytest.raises(LookupError) as asked:
+        train(tiny(steps=1), "denoise", tmp_path, device=device)
+    assert asked.value.args == (device.partition(":")[0], devices)
+
+
 def test_budget_ends_the_training(tiny, tmp_path):
     lines = []
     path = train(

@@ -73,12 +73,14 @@ class Loop(ABC):
 
         keep_freed_memory()
         self.name, self.settings, self.seed = name, settings, simulation.seed
-        accelerator = {"auto": "auto", "cpu": "cpu"}.get(device, "cuda")
+        kind, _, number = device.partition(":")
+        accelerator = {"auto": "auto", "cpu": "cpu"}.get(kind, "cuda")
+        devices = [int(number)] if number and kind == "cuda" else 1
         probe = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
         precision = settings.precision
         if precision == "auto":
             precision = fastest_precision(probe)
-        self.fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
+        self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)
         self.module: nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = OPTIMIZERS[settings.optimizer](
             module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
