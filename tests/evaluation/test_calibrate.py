@@ -98,6 +98,7 @@ def test_lenses_alone_or_none_cannot_calibrate(recipe, weights, lens_fraction):
 def test_again_is_the_same(recipe, weights):
     first = calibrate(weights, recipe, count=COUNT, batch=7)
     assert calibrate(weights, recipe, count=COUNT, batch=7) == first
+    assert first["spread"]["e1"] == first["spread"]["e2"] != first["spread"]["ln_theta_E"]
 
 
 def test_cards_keep_what_they_said(recipe, weights):

@@ -72,7 +72,7 @@ def calibrate(
     """Calibrate the weights in a folder on `count` systems of the validation split.
 
     `Classify.temperature`: p_lens is the likeliest, of the systems that it learns from.
-    `Regress.spread`: 68 % intervals hold 68 % of the true ln θ_E, e1 and e2.
+    `Regress.spread`: 68 % intervals hold 68 % of the true ln θ_E, and of e1 and e2 together.
     familiar.safetensors: what systems look like, from which `ood` and the flag unlike_training
     follow. Cards say so. average: for use with averaging (`Averaged`). trust: parts from outside
     this package are imported. Whatever was calibrated before is replaced.
@@ -141,7 +141,7 @@ def _spread(columns: dict[str, Tensor], members: int) -> dict[str, Any]:
     truth = columns["truth"][lens]
     before = Mixture.of({name: value[lens] for name, value in columns.items()})
     each = before.members(members)
-    spread = fit_spread(each, truth, LEVEL)
+    spread = _turned(fit_spread(each, truth, LEVEL))
     after = Mixture.mixed([member.widened(spread) for member in each])
     return {
         "spread": dict(zip(PARAMETERS, spread.tolist(), strict=True)),
@@ -150,6 +150,13 @@ def _spread(columns: dict[str, Tensor], members: int) -> dict[str, Any]:
         "log_prob_before": float(before.log_prob(truth).mean()),
         "log_prob_after": float(after.log_prob(truth).mean()),
     }
+
+
+def _turned(spread: Float[Tensor, "parameter"]) -> Float[Tensor, "parameter"]:
+    """e1 and e2 are one quantity seen turned by 45°, and the sky has no way up: their factors are
+    one, known from twice as many values."""
+    shared = spread[1:].log().mean().exp().expand(len(spread) - 1)
+    return torch.cat([spread[:1], shared])
 
 
 def _coverages(mixture: Mixture, truth: Float[Tensor, "lens parameter"]) -> dict[str, float]:
