@@ -1,4 +1,4 @@
-"""Write the measured block of docs/how-does-it-compare-with-the-paper.md from what measured it.
+"""Write the measured blocks of docs/how-does-it-compare-with-the-paper.md from what measured them.
 
 python benchmarks/how_compared.py
 """
@@ -10,7 +10,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/how-does-it-compare-with-the-paper.md"
 RESULTS = ROOT / "benchmarks/results"
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+BEGIN, END = "<!-- {}: begin -->\n", "<!-- {}: end -->\n"
 
 ROWS = (
     ("noisy against clean, display PSNR / dB", "22.6", "noisy_display_psnr"),
@@ -28,10 +28,27 @@ ROWS = (
     ("σ of ln θ_E over the least possible (median)", "–", "sigma_over_limit_theta_e"),
     ("counter-images kept (S/N > 5)", "–", "counter_images_kept"),
 )
+VARIANTS = {
+    "separate": "each stage on the truth (the paper's way)",
+    "on_upstream": "on what the stages before make",
+    "on_both": "on both, as the recipe says",
+    "end_to_end": "on both, then all as one chain",
+    "direct": "classify and regress alone, from noisy",
+    "without_denoise": "without denoise",
+    "without_unmixed": "without the channels of two colours",
+}
+COLUMNS = {
+    "deblended_from_truth_display_psnr": "deblended from truth, dB",
+    "deblended_chained_display_psnr": "chained, dB",
+    "accuracy_chained": "accuracy",
+    "mae_chained": "MAE",
+    "coverage68_theta_e": "68 % of θ_E",
+    "counter_images_kept": "counter-images kept",
+}
 
 
 def table(result: dict[str, Any]) -> str:
-    """The rows that were measured."""
+    """The rows of Table 1 that were measured."""
     lines = ["| figure | paper | here | ± | n |", "|---|---|---|---|---|"]
     for text, paper, key in ROWS:
         if key in result:
@@ -43,12 +60,40 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    result = json.loads((RESULTS / "table1.json").read_text())
-    text = PAGE.read_text()
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
+def ablation(result: dict[str, Any]) -> str:
+    """A row for each variant, with its steps."""
+    lines = [f"| variant | steps | {' | '.join(COLUMNS.values())} |", "|---" * 8 + "|"]
+    for name, found in result["variants"].items():
+        steps = sum(plan["steps"] for plan in found["trainings"].values())
+        cells = [_cell(found["figures"].get(column)) for column in COLUMNS]
+        lines.append(f"| {VARIANTS[name]} | {steps} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(figure: dict[str, float] | None) -> str:
+    if figure is None:
+        return "–"
+    digits = 1 if figure["value"] > 1 else 3
+    return f"{figure['value']:.{digits}f} ± {figure['error']:.{digits}f}"
+
+
+def written(text: str, name: str, block: str, result: dict[str, Any]) -> str:
+    """The page with another block of that name, and where it comes from."""
+    begin, end = BEGIN.format(name), END.format(name)
+    before, after = text.split(begin)[0], text.split(end)[1]
     source = f"Commit {result['commit']}: `{result['command']}`.\n"
-    PAGE.write_text(f"{before}{BEGIN}{table(result)}\n\n{source}{END}{after}")
+    return f"{before}{begin}{block}\n\n{source}{end}{after}"
+
+
+def main() -> None:
+    text = PAGE.read_text()
+    for name, file, make in (
+        ("measured", "table1", table),
+        ("ablation", "ablation", ablation),
+    ):
+        result = json.loads((RESULTS / f"{file}.json").read_text())
+        text = written(text, name, make(result), result)
+    PAGE.write_text(text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Write the measured block of docs/how-good-is-it.md from the files that measured it.
 
-    lensmill evaluate --recipe lsst --out EVALUATION_LSST --count 1000 --baseline 100
+    lensmill evaluate --recipe lsst --out EVALUATION_LSST --count 1000 --baseline 0
     python benchmarks/how_good.py
 
 That evaluation.json of lsst.toml lies in benchmarks/results/evaluation_lsst.json.
