@@ -70,6 +70,7 @@ def inject(
         raise ValueError(f"arcs have the bands {sources.bands}, not {reading.bands}")
     photometry = Photometry.of(reading.bands, zero_point, gain, reading.survey)
     chain = _finder(weights, trust, device)
+    out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for number, stamp in enumerate(_galaxies(folder, reading, galaxies, report)):
         first = number * injections
@@ -88,11 +89,14 @@ def inject(
         "weights": chain.digests,
     }
     summary = {**summarise(trials), "settings": settings}
-    out.mkdir(parents=True, exist_ok=True)
+    _write(out, table, summary, trials)
+    return summary
+
+
+def _write(out: Path, table: pa.Table, summary: dict[str, Any], trials: "Trials") -> None:
     pq.write_table(table, out / INJECTIONS)
     (out / "inject.json").write_text(json.dumps({**summary, **provenance()}, indent=1))
     picture(trials).save(out / "inject.png")
-    return summary
 
 
 def _finder(weights: Path | None, trust: bool, device: str) -> Chain:
