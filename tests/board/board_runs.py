@@ -11,6 +11,8 @@ from PIL.PngImagePlugin import PngInfo
 from lensmill.survey.arrivals import LINES
 from lensmill.survey.catalogue import as_table, write_catalogue
 
+TOKEN = "a token"
+HOME = "http://127.0.0.1:8765"
 SHAPE = (31, 37)
 BANDS = ("g", "r", "i")
 HOSTILE = (

@@ -3,10 +3,7 @@
 from pathlib import Path
 
 import pytest
-from board_runs import write_run
-
-TOKEN = "a token"
-HOME = "http://127.0.0.1:8765"
+from board_runs import HOME, TOKEN, write_run
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
-from board_runs import HOSTILE
+from board_runs import HOME, HOSTILE, TOKEN
 
-from conftest import HOME, TOKEN
 from lensmill.board.app import STATIC, create_app
 from lensmill.board.arrange import Query
 from lensmill.board.guard import keep_token
