@@ -19,12 +19,14 @@ from lensmill.quantities import (
 from lensmill.stages.base import NetworkFactory, Stage
 from lensmill.stages.scaling import band_limited, channel_count, channels, in_sigmas, noise_of
 
-FLOOR = 1e-3
-"""Mean squared error, in sky variances, below which an image is as good as the loss asks for."""
+FLOOR = 1e-4
+"""Mean squared error, in sky variances, below which an image is as good as the loss asks for: a
+quarter of the paper's systems' information limit (median; `lensmill.evaluation.limits`)."""
 
 Image = Float[Tensor, "batch band y x"]
-LEVEL = 1e-5
-"""Mean squared error of a picture from 0 to 1 that eight bits hardly show: 50 dB."""
+LEVEL = 1e-7
+"""Mean squared error of a picture from 0 to 1 that eight bits hardly show: they still show errors
+of a tenth of a level, by the pixels that these push over an edge."""
 
 
 def picture_error(image: Image, truth: Batch, name: str) -> Float[Tensor, " batch"]:
