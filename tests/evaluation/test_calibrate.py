@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from lensmill.evaluation.calibrate import calibrate
-from lensmill.evaluation.calibration import coverage, fit_spread
+from lensmill.evaluation.calibration import coverage, fit_spread, fit_tilt
 from lensmill.evaluation.evaluate import evaluate
 from lensmill.evaluation.modules import STAGES
 from lensmill.stages.familiar import PARTS, Familiar
@@ -58,6 +58,23 @@ def test_the_spread_is_found():
     assert [coverage(column, 0.68) for column in pit.T] == pytest.approx([0.68] * 3, abs=0.002)
 
 
+def test_the_tilt_is_found():
+    """Of two parameters, the surer an object's claim is, the more it is too sure."""
+    seed = torch.Generator().manual_seed(4)
+    claimed, tilt = _mixture(1), torch.tensor([-0.3, 0.2, 0.0])
+    sizes = torch.empty(LENSES, 1).uniform_(-2, 2, generator=seed).exp()
+    claimed = claimed.widened(sizes)
+    truth = claimed.stretched(torch.ones(3), tilt).sample(1, seed)[:, 0]
+    torch.testing.assert_close(fit_tilt([claimed], truth), tilt, rtol=0, atol=0.05)
+    assert fit_tilt([claimed.rows(torch.arange(150))], truth[:150]).tolist() == [0, 0, 0]
+
+
+def test_sigma_is_that_of_draws():
+    mixture = _mixture(1).rows(torch.arange(4))
+    drawn = mixture.sample(40000, torch.Generator().manual_seed(5)).std(1)
+    torch.testing.assert_close(mixture.sigma(), drawn, rtol=0.03, atol=0)
+
+
 def test_members_are_stretched_each_by_itself():
     members = [_mixture(1), _mixture(2)]
     truth = Mixture.mixed(members).sample(1, torch.Generator().manual_seed(3))[:, 0]
@@ -81,7 +98,7 @@ def test_it_is_written_into_the_weights_and_nothing_else_changes(recipe, weights
     stage = load_stage(weights / "regress.safetensors")
     torch.testing.assert_close(stage.spread, torch.tensor(list(found["spread"].values())))
     card = json.loads((weights / "regress.json").read_text())["calibrated"]
-    assert card["spread"] == found["spread"]
+    assert (card["spread"], card["tilt"]) == (found["spread"], found["tilt"])
     assert (card["count"], card["average"]) == (COUNT, average)
     assert "temperature" in json.loads((weights / "classify.json").read_text())["calibrated"]
 

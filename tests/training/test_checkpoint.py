@@ -222,9 +222,9 @@ def test_weights_from_before_there_was_a_spread(tmp_path):
     path = tmp_path / "regress.safetensors"
     save_stage(path, build_stage(recipe), recipe)
     tensors, metadata = read_tensors(path)
-    write_tensors(path, {k: v for k, v in tensors.items() if k != "spread"}, metadata)
+    write_tensors(path, {k: v for k, v in tensors.items() if k not in {"spread", "tilt"}}, metadata)
     stage = copy.deepcopy(load_stage(path))
-    assert stage.spread.tolist() == [1, 1, 1]
+    assert (stage.spread.tolist(), stage.tilt.tolist()) == ([1, 1, 1], [0, 0, 0])
     del tensors["network.head.bias"]
     write_tensors(path, tensors, metadata)
     with pytest.raises(ValueError, match=r"network\.head\.bias"):

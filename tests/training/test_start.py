@@ -7,7 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from lensmill.provenance import file_digest
-from lensmill.training.train import train
+from lensmill.simulation.shards import FIRST_INDEX
+from lensmill.training.loader import PART, own_part
+from lensmill.training.train import StageTraining, train
 
 
 def _card(path):
@@ -28,6 +30,16 @@ def test_a_training_can_set_out_from_weights(tiny, tmp_path):
         torch.testing.assert_close(load_file(path)[name], value)
     assert _card(path)["started_from"] == file_digest(weights)
     assert "started_from" not in _card(weights)
+
+
+def test_it_learns_from_systems_that_the_weights_have_not_seen(tiny, tmp_path):
+    weights = train(tiny(steps=1), "denoise", tmp_path, device="cpu")
+    training = StageTraining(tiny(steps=1), "denoise", tmp_path / "second", None, "cpu", None)
+    before = training.loader(0)["noisy"]
+    training.set_out_from(weights)
+    assert not torch.equal(before, training.loader(0)["noisy"])
+    assert training.loader.start + PART <= FIRST_INDEX["validation"]
+    assert own_part(7, "f" * 16) * PART < FIRST_INDEX["validation"]
 
 
 def test_a_training_can_set_out_from_ones_own_network(tiny, tmp_path, own_parts):

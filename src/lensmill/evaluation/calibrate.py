@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lensmill.evaluation.calibration import coverage, fit_spread, fit_temperature
+from lensmill.evaluation.calibration import coverage, fit_spread, fit_temperature, fit_tilt
 from lensmill.evaluation.modules import STAGES
 from lensmill.provenance import digest as digest_of
 from lensmill.provenance import file_digest, provenance
@@ -72,7 +72,8 @@ def calibrate(
     """Calibrate the weights in a folder on `count` systems of the validation split.
 
     `Classify.temperature`: p_lens is the likeliest, of the systems that it learns from.
-    `Regress.spread`: 68 % intervals hold 68 % of the true ln θ_E, and of e1 and e2 together.
+    `Regress.spread` and `tilt`: 68 % intervals, narrow or wide, hold 68 % of the true ln θ_E, and
+    of e1 and e2 together.
     familiar.safetensors: what systems look like, from which `ood` and the flag unlike_training
     follow. Cards say so. average: for use with averaging (`Averaged`). trust: parts from outside
     this package are imported. Whatever was calibrated before is replaced.
@@ -134,34 +135,50 @@ def _temperature(columns: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def _spread(columns: dict[str, Tensor], members: int) -> dict[str, Any]:
-    """The factors, and what they change: coverage at 68 % and mean ln density of the truth."""
+    """Factor and tilt, and what they change: coverage at 68 % (of all, and of quarters of growing
+    σ) and mean ln density of the truth."""
     lens = columns["is_lens"]
     if not lens.any():
         raise ValueError("no lens among the systems: give more of them")
     truth = columns["truth"][lens]
     before = Mixture.of({name: value[lens] for name, value in columns.items()})
     each = before.members(members)
-    spread = _turned(fit_spread(each, truth, LEVEL))
-    after = Mixture.mixed([member.widened(spread) for member in each])
+    tilt = _shared(fit_tilt(each, truth))
+    tilted = [member.stretched(torch.ones_like(tilt), tilt) for member in each]
+    spread = _shared(fit_spread(tilted, truth, LEVEL).log()).exp()
+    after = Mixture.mixed([member.widened(spread) for member in tilted])
     return {
         "spread": dict(zip(PARAMETERS, spread.tolist(), strict=True)),
+        "tilt": dict(zip(PARAMETERS, tilt.tolist(), strict=True)),
         "coverage68_before": _coverages(before, truth),
         "coverage68_after": _coverages(after, truth),
+        "coverage68_before_by_sigma": _by_sigma(before, before, truth),
+        "coverage68_after_by_sigma": _by_sigma(after, before, truth),
         "log_prob_before": float(before.log_prob(truth).mean()),
         "log_prob_after": float(after.log_prob(truth).mean()),
     }
 
 
-def _turned(spread: Float[Tensor, "parameter"]) -> Float[Tensor, "parameter"]:
-    """e1 and e2 are one quantity seen turned by 45°, and the sky has no way up: their factors are
-    one, known from twice as many values."""
-    shared = spread[1:].log().mean().exp().expand(len(spread) - 1)
-    return torch.cat([spread[:1], shared])
+def _shared(found: Float[Tensor, "parameter"]) -> Float[Tensor, "parameter"]:
+    """e1 and e2 are one quantity seen turned by 45°, and the sky has no way up: what is found of
+    them is one number, known from twice as many values."""
+    return torch.cat([found[:1], found[1:].mean().expand(len(found) - 1)])
 
 
 def _coverages(mixture: Mixture, truth: Float[Tensor, "lens parameter"]) -> dict[str, float]:
     pits = mixture.cdf(truth).double().numpy().T
     return {name: coverage(pit, LEVEL) for name, pit in zip(PARAMETERS, pits, strict=True)}
+
+
+def _by_sigma(
+    mixture: Mixture, ordering: Mixture, truth: Float[Tensor, "lens parameter"]
+) -> dict[str, list[float]]:
+    """Coverages of quarters of the lenses, from the least σ of `ordering` to the largest."""
+    pits, sigma = mixture.cdf(truth).double(), ordering.sigma()
+    return {
+        name: [coverage(pits[rows, k].numpy(), LEVEL) for rows in sigma[:, k].argsort().chunk(4)]
+        for k, name in enumerate(PARAMETERS)
+    }
 
 
 def _usual(columns: dict[str, Tensor]) -> Usual:
@@ -181,9 +198,9 @@ def _usual(columns: dict[str, Tensor]) -> Usual:
 
 def _write(weights: Path, found: dict[str, Any], made_by: dict[str, Any]) -> None:
     """Buffers into the weights, and what was found into their cards."""
-    spread = torch.tensor(list(found["spread"].values()))
+    stretch = {name: torch.tensor(list(found[name].values())) for name in ("spread", "tilt")}
     amend(weights / "classify.safetensors", temperature=torch.tensor(found["temperature"]))
-    amend(weights / "regress.safetensors", spread=spread)
+    amend(weights / "regress.safetensors", **stretch)
     of = {"classify": {"temperature": found["temperature"]}}
     of["regress"] = {name: each for name, each in found.items() if name != "temperature"}
     digests = {n: file_digest(weights / f"{n}.safetensors") for n in STAGES}

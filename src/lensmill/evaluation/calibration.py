@@ -99,7 +99,7 @@ def fit_spread(
     """Factors in [1/5, 5] by which `members`, mixed, hold the truth in the share `level` of the
     central intervals of that level, for each parameter.
 
-    For `Regress.spread`: each member is stretched about its own mean. Wider intervals hold more, so
+    For `Regress.spread`: each member is widened about its own mean. Wider intervals hold more, so
     the factors are bisected; each parameter has its own, as marginals know nothing of the others.
     """
     low = truth.new_full(truth.shape[1:], -math.log(5))
@@ -110,3 +110,34 @@ def fit_spread(
         held = ((below - 0.5).abs() <= level / 2).to(truth).mean(0)
         low, high = torch.where(held < level, middle, low), torch.where(held < level, high, middle)
     return (0.5 * (low + high)).exp()
+
+
+GROUP = 100
+"""Examples of which a factor is worth knowing."""
+
+
+def fit_tilt(
+    members: Sequence[Mixture], truth: Float[Tensor, "example parameter"], groups: int = 8
+) -> Float[Tensor, " parameter"]:
+    """By how much the factors of `fit_spread` hang on σ: d ln factor / d ln σ, within ±1.
+
+    For `Regress.tilt`: of factors in groups of growing σ, the straight line. 0 of few examples.
+    """
+    sigma = Mixture.mixed(members).sigma().log()
+    groups = min(groups, len(truth) // GROUP)
+    if groups < 2:
+        return torch.zeros_like(truth[0])
+    return torch.stack([_slope(members, truth, sigma, k, groups) for k in range(truth.shape[1])])
+
+
+def _slope(
+    members: Sequence[Mixture], truth: Tensor, sigma: Tensor, parameter: int, groups: int
+) -> Float[Tensor, ""]:
+    """Of the ln factor of one parameter over its ln σ."""
+    parts = sigma[:, parameter].argsort().chunk(groups)
+    x = torch.stack([sigma[rows, parameter].mean() for rows in parts])
+    y = torch.stack(
+        [fit_spread([m.rows(at) for m in members], truth[at])[parameter] for at in parts]
+    ).log()
+    x = x - x.mean()
+    return ((x * y).sum() / x.square().sum().clamp(min=1e-6)).clamp(-1, 1)

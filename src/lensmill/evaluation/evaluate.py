@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import torch
 
 from lensmill.evaluation.examples import chosen, save_examples
+from lensmill.evaluation.files import read_json
 from lensmill.evaluation.modules import Modules
 from lensmill.evaluation.strata import strata
 from lensmill.evaluation.summary import summarise
@@ -22,7 +23,7 @@ from lensmill.quantities import Batch
 from lensmill.simulation.shards import FIRST_INDEX, Split
 from lensmill.stages.display import with_displays
 from lensmill.training.build import build_survey
-from lensmill.training.loader import Loader
+from lensmill.training.loader import Loader, own_part
 from lensmill.training.recipe import Recipe
 
 Report = Callable[[float, str], None]
@@ -57,7 +58,9 @@ def evaluate(
         raise ValueError(f"no split {split!r}; choices: {', '.join(FIRST_INDEX)}")
     out.mkdir(parents=True, exist_ok=True)
     modules = Modules.load(weights, device, average, trust)
-    loader = replace(Loader.of(recipe.simulation, batch, split, device), part=_part(recipe, split))
+    loader = replace(
+        Loader.of(recipe.simulation, batch, split, device), part=_part(recipe, split, weights)
+    )
     if modules.bands != loader.bands:
         raise ValueError(f"{weights} works on {modules.bands}, the recipe gives {loader.bands}")
     ranges = target_ranges(loader.simulator, loader.seed)
@@ -80,10 +83,14 @@ def evaluate(
     return summary
 
 
-def _part(recipe: Recipe, split: Split) -> int:
-    """Of the training split, the part of the stages with most stages before them."""
-    depths = [len(stage.upstream) for stage in recipe.stages.values()]
-    return max(depths, default=0) if split == "train" else 0
+def _part(recipe: Recipe, split: Split, weights: Path) -> int:
+    """Of the training split, the part of the stage with most stages before it."""
+    if split != "train" or not recipe.stages:
+        return 0
+    last = max(reversed(recipe.stages), key=lambda name: len(recipe.stages[name].upstream))
+    card = weights / f"{last}.json"
+    started_from = read_json(card).get("started_from") if card.is_file() else None
+    return own_part(len(recipe.stages[last].upstream), started_from)
 
 
 def _systems(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lensmill.quantities import POSTERIOR_LOG_WEIGHT, POSTERIOR_MEAN, POSTERIOR_SCALE_TRIL, Batch
@@ -33,6 +33,10 @@ class Mixture:
         parts = (each.chunk(count, 1) for each in vars(self).values())
         return [Mixture(w + math.log(count), m, s) for w, m, s in zip(*parts, strict=True)]
 
+    def rows(self, chosen: Int[Tensor, " row"]) -> "Mixture":
+        """Those of some objects."""
+        return Mixture(self.log_weight[chosen], self.mean[chosen], self.scale_tril[chosen])
+
     @classmethod
     def of(cls, batch: Batch) -> "Mixture":
         """The mixture that a batch carries."""
@@ -51,9 +55,19 @@ class Mixture:
         """The mixture of `scale` · parameters + `shift` (broadcast to (batch, 1, parameter))."""
         return Mixture(self.log_weight, self.mean * scale + shift, self.scale_tril * scale[:, None])
 
-    def widened(self, scale: Float[Tensor, " parameter"]) -> "Mixture":
-        """The mixture stretched by `scale` about its mean."""
-        return self.affine(scale, (1 - scale) * self.expectation()[:, None])
+    def widened(self, scale: Float[Tensor, "*batch parameter"]) -> "Mixture":
+        """The mixture stretched by `scale` (of all objects, or of each) about its mean."""
+        centre = self.expectation()[:, None]
+        scale = scale.expand_as(centre[:, 0])[:, None]
+        mean = centre + scale * (self.mean - centre)
+        return Mixture(self.log_weight, mean, self.scale_tril * scale[..., None])
+
+    def stretched(
+        self, spread: Float[Tensor, " parameter"], tilt: Float[Tensor, " parameter"]
+    ) -> "Mixture":
+        """Widened by `spread` · σ^`tilt`, σ being each object's own: what is known well may be off
+        by another factor than what is not."""
+        return self.widened(spread * self.sigma() ** tilt)
 
     def log_prob(self, value: Float[Tensor, "batch parameter"]) -> Float[Tensor, " batch"]:
         """ln of the density at `value`."""
@@ -76,6 +90,12 @@ class Mixture:
     def expectation(self) -> Float[Tensor, "batch parameter"]:
         """Posterior mean of each parameter."""
         return (self.log_weight.exp()[..., None] * self.mean).sum(1)
+
+    def sigma(self) -> Float[Tensor, "batch parameter"]:
+        """Standard deviation of each parameter."""
+        offset = self.mean - self.expectation()[:, None]
+        square = self.scale_tril.square().sum(-1) + offset.square()
+        return (self.log_weight.exp()[..., None] * square).sum(1).sqrt()
 
     def sample(
         self, count: int, generator: torch.Generator | None = None

@@ -31,9 +31,9 @@ class Regress(Stage):
     """Reads `source` (and whatever else is named), writes the posterior and its centre.
 
     The network works in pixels; the stage turns them into arcsec. `theta_E` is the posterior
-    median, e1 and e2 the posterior mean. `spread` (a buffer) calibrates the posterior: of each
-    parameter, the factor by which it is stretched about its mean. `side`: pixels along y and x, at
-    the centre, that are looked at; 0: all.
+    median, e1 and e2 the posterior mean. `spread` and `tilt` (buffers) calibrate the posterior: it
+    is stretched about its mean by `spread` · σ^`tilt` of each parameter. `side`: pixels along y and
+    x, at the centre, that are looked at; 0: all.
 
     The loss is −ln of the posterior's density, of which `theta_E_share` is that of ln θ_E alone:
     where mass follows light, e1 and e2 are known so well that their gradients drown θ_E's.
@@ -41,6 +41,7 @@ class Regress(Stage):
 
     scale: Tensor
     spread: Tensor
+    tilt: Tensor
 
     def __init__(
         self,
@@ -72,7 +73,8 @@ class Regress(Stage):
         )
         self.register_buffer("scale", torch.tensor([0.4, 0.2, 0.2]))
         self.register_buffer("spread", torch.ones(3))
-        self.register_load_state_dict_pre_hook(_spread_of_old)
+        self.register_buffer("tilt", torch.zeros(3))
+        self.register_load_state_dict_pre_hook(_calibration_of_old)
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch raw"]:
         batch = band_limited(batch) if self.band_limited else batch
@@ -82,7 +84,8 @@ class Regress(Stage):
         """The mixture over (ln θ_E/arcsec, e1, e2)."""
         typical = torch.log(TYPICAL_PIXELS * batch["pixel_scale"].float())
         shift = torch.stack([typical, 0 * typical, 0 * typical], -1)[:, None]
-        return from_raw(output, self.components).affine(self.scale, shift).widened(self.spread)
+        mixture = from_raw(output, self.components).affine(self.scale, shift)
+        return mixture.stretched(self.spread, self.tilt)
 
     def decode(self, output: Tensor, batch: Batch) -> Batch:
         return as_quantities(self.posterior(output, batch))
@@ -99,6 +102,7 @@ class Regress(Stage):
 
     def forget_calibration(self) -> None:
         self.spread.fill_(1.0)
+        self.tilt.zero_()
 
     def metrics(self, predicted: Batch, truth: Batch) -> dict[str, Float[Tensor, " batch"]]:
         value = true_parameters(truth)
@@ -110,9 +114,10 @@ class Regress(Stage):
         }
 
 
-def _spread_of_old(module: Regress, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Weights from before there was a spread have 1."""
+def _calibration_of_old(module: Regress, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Weights from before there was a spread have 1, before a tilt 0."""
     state.setdefault(f"{prefix}spread", torch.ones_like(module.spread))
+    state.setdefault(f"{prefix}tilt", torch.zeros_like(module.tilt))
 
 
 def as_quantities(mixture: Mixture) -> dict[str, Tensor]:

@@ -46,6 +46,15 @@ class Batches(Protocol):
 PART = 2**32
 """Scenes in a part of the training split: stages that follow one another learn from parts of their
 own, since on what it learned from itself a stage does better than on anything else."""
+DEPTHS, STARTS = 8, 30
+"""Parts kept for stages after each other, and times as many for trainings from weights."""
+
+
+def own_part(depth: int, started_from: str | None) -> int:
+    """The part of a training: of stages before it, and of the weights (their digest) it set out
+    from. With those of its own recipe it would see again what they have learned already."""
+    start = 0 if started_from is None else 1 + int(started_from, 16) % STARTS
+    return depth + DEPTHS * start
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from lensmill.stages.pipeline import Pipeline, observed
 from lensmill.training.build import BUILT_IN, build_stage
 from lensmill.training.checkpoint import load_stage, save_stage
 from lensmill.training.epochs import feed
+from lensmill.training.loader import Loader, own_part
 from lensmill.training.loop import Loop, Progress, Report, checked, mean_scores
 from lensmill.training.pool import Pair
 from lensmill.training.recipe import Recipe, StageRecipe
@@ -37,8 +39,8 @@ def train(
     the recipe's steps decide, and a resumed run equals an uninterrupted one (in one precision).
     Ctrl-C ends the step in hand, saves the state and is raised again. shards: a data set to train
     on instead of simulating. start: a folder with weights of the same stage, from which a training
-    that has no state yet sets out. ValueError where stage, upstream and data have different bands,
-    or those weights are of another stage or network.
+    that has no state yet sets out, on simulated systems of its own. ValueError where stage,
+    upstream and data have different bands, or those weights are of another stage or network.
     """
     checked(budget)
     upstream = load_upstream(out, stage_recipe(recipe, name).upstream, has_own_parts(recipe))
@@ -113,6 +115,9 @@ class StageTraining(Loop):
             raise ValueError(f"{weights} does not fit the recipe's {self.name}: {error}") from None
         self.average = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.started_from = file_digest(weights)
+        if isinstance(self.loader, Loader):
+            part = own_part(self.loader.part, self.started_from)
+            self.loader = replace(self.loader, part=part)
 
     def check_bands(self) -> None:
         """ValueError where the stage or its upstream work on other bands than the data have."""
