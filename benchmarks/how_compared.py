@@ -26,6 +26,11 @@ ROWS = (
     ("… of e1", "–", "coverage68_e1"),
     ("… of e2", "–", "coverage68_e2"),
     ("σ of ln θ_E over the least possible (median)", "–", "sigma_over_limit_theta_e"),
+    (
+        "|miss| of ln θ_E, in units that are 1 at the limit (median)",
+        "–",
+        "miss_over_limit_theta_e",
+    ),
     ("counter-images kept (S/N > 5)", "–", "counter_images_kept"),
 )
 VARIANTS = {

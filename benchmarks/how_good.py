@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from lensmill.simulation.scene import KINDS
 from lensmill.weights import FOLDER
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +46,20 @@ ROWS = {
     "theta_E_coverage68": "68 % intervals of θ_E that hold the truth, all lenses",
     "e1_coverage68": "… of e1",
     "e2_coverage68": "… of e2",
+    "theta_E_relative_bias_median": "bias: posterior's median θ_E over the true, − 1; all (median)",
+    "theta_E_relative_bias_median_snr_0_10": "… sources of S/N < 10",
+    "theta_E_relative_bias_median_snr_10_20": "… 10–20",
+    "theta_E_relative_bias_median_snr_20_50": "… 20–50",
+    "theta_E_relative_bias_median_snr_50_inf": "… > 50",
+    "theta_E_pit_distance": "PIT distance of θ_E (0: calibrated at every level; chance: 0.87/√n)",
+    "e1_pit_distance": "… of e1",
+    "e2_pit_distance": "… of e2",
+    "tarp_distance": "TARP distance of all three together (the same, and up to 0.01 of grain)",
+    **{
+        f"false_positive_rate_{kind}": f"non-lenses of p_lens > 0.5: {kind.replace('_', ' ')}"
+        for kind in KINDS
+        if kind != "lens"
+    },
 }
 
 
@@ -54,13 +69,15 @@ def simulated() -> str:
     names = list(found)
     head = f"| figure | {' | '.join(names)} | n, {' | n, '.join(names)} |"
     columns = list(found.values())
-    rows = [_row(text, [each[key] for each in columns]) for key, text in ROWS.items()]
+    rows = [_row(text, [each.get(key) for each in columns]) for key, text in ROWS.items()]
     return "\n".join([head, "|---" * (2 * len(names) + 1) + "|", *rows])
 
 
-def _row(text: str, figures: list[dict[str, float]]) -> str:
-    values = [f"{f['value']:.3g} ± {f['error']:.2g}" if f["n"] else "–" for f in figures]
-    return f"| {text} | {' | '.join(values)} | {' | '.join(str(f['n']) for f in figures)} |"
+def _row(text: str, figures: list[dict[str, float] | None]) -> str:
+    """None: an older evaluation, or one without such systems, does not have it."""
+    values = [f"{f['value']:.3g} ± {f['error']:.2g}" if f and f["n"] else "–" for f in figures]
+    counts = [str(f["n"]) if f else "–" for f in figures]
+    return f"| {text} | {' | '.join(values)} | {' | '.join(counts)} |"
 
 
 def real() -> str:

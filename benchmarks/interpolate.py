@@ -5,7 +5,7 @@
 Of each STAGE: (1 − SHARE) of the tensors of FIRST/STAGE.safetensors and SHARE of those of SECOND,
 into OUT, with SECOND's card, which says so. A network trained on from another on harder data is
 better at these and worse at the old ones; half-way there it can be as good at both (Wortsman et
-al. 2022). Temperatures and spreads are the first's.
+al. 2022). Temperatures, spreads and tilts are the first's.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from torch import Tensor
 from lensmill.provenance import file_digest
 from lensmill.training.checkpoint import read_tensors, write_tensors
 
-FITTED = ("temperature", "spread")
+FITTED = ("temperature", "spread", "tilt")
 """Numbers that were fitted to a network when it was trained."""
 
 

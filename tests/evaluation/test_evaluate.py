@@ -210,6 +210,9 @@ def test_figures_by_hand():
     assert figures["accuracy"] == 0.75
     assert figures["tpr0"] == 0.5
     assert figures["theta_E_relative_error_median_snr20"] == pytest.approx(0.1)
+    assert figures["theta_E_relative_bias_median"] == pytest.approx(0.3)
+    assert figures["theta_E_relative_bias_median_snr_10_20"] == pytest.approx(0.5)
+    assert figures["theta_E_relative_bias_median_snr_20_50"] == pytest.approx(0.1)
     assert figures["theta_E_coverage68_snr20"] == 1.0
     assert figures["e1_coverage90"] == 0.5
     assert figures["mae_chained"] == pytest.approx((0.1 + 1.0) / 2.5 / 2 / 3)

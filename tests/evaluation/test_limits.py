@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from lensmill.evaluation.information import Bound, Jacobian, Telescope, jacobian
-from lensmill.evaluation.limits import distances, limits
+from lensmill.evaluation.limits import PICTURES, distances, image_limits, limits
+from lensmill.evaluation.metrics import error_rms, linear_psnr
 from lensmill.evaluation.parameters import (
     MASS,
     Ensemble,
@@ -172,6 +173,21 @@ def test_without_light_only_the_prior_is_left():
     change, variance, prior = random_problem()
     bound = Bound.of(change, 1e20 * variance, prior)
     torch.testing.assert_close(bound.sigma()[1], prior.root.square().sum(1).sqrt())
+
+
+def test_psnr_is_the_mean_of_images_not_that_of_the_mean_error():
+    """Of an image that is uncertain in one direction alone: each is off by a multiple of that."""
+    generator = torch.Generator().manual_seed(0)
+    image = 50 * torch.randn(1, 2, 6, 5, generator=generator, dtype=torch.float64)
+    root = torch.randn(1, 1, 2, 6, 5, generator=generator, dtype=torch.float64)
+    noise = torch.randn(PICTURES, 1, generator=generator, dtype=torch.float64)
+    sky = torch.tensor([[2.0, 3.0]])
+    names = ("denoised", "denoised")
+    found = image_limits("clean", names, image, root, {"sky_sigma": sky}, noise)
+    off = image + root[:, 0]
+    assert found["clean_error_limit"] == pytest.approx(float(error_rms(off, image, sky)))
+    more = float(-20 * noise.abs().log10().mean())
+    assert found["psnr_denoised_limit"] == pytest.approx(float(linear_psnr(off, image, sky)) + more)
 
 
 def test_a_fit_reaches_the_limit():

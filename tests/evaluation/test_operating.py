@@ -11,7 +11,7 @@ from lensmill.evaluation.metrics import purity
 from lensmill.evaluation.operating import (
     COMPLETENESSES,
     at_prevalence,
-    calibrated_rates,
+    extrapolated_rate,
     operating_point,
     operating_points,
 )
@@ -49,13 +49,26 @@ def test_purity_is_that_of_a_sky_with_so_few_lenses():
     assert point["purity_calibrated"] == pytest.approx(point["purity"], rel=0.1)
 
 
-def test_calibrated_rates_are_those_of_calibrated_scores_whatever_the_mixture():
-    score, label = calibrated(50_000, seed=2)
-    fewer = ~label | (np.arange(len(label)) % 5 == 0)
-    score, label = score[fewer], label[fewer]
-    right, wrong = calibrated_rates(score, label, 0.8)
-    assert right == pytest.approx((score[label] >= 0.8).mean(), abs=0.01)
-    assert wrong == pytest.approx((score[~label] >= 0.8).mean(), abs=0.01)
+@pytest.mark.parametrize("faint", [0, 400])
+def test_beyond_what_counts_reach_the_rate_is_that_of_many(faint):
+    """Of 400 non-lenses, one or none of them left, and faint lenses that score as others do."""
+    score, label = calibrated(200_000, seed=2)
+    lenses, others = score[label], score[~label]
+    lens = np.arange(800 + faint) < 400 + faint
+    found = []
+    for first in range(0, 40_000, 400):
+        few = others[first : first + 400]
+        mixed = np.r_[0.3 * few[:faint], lenses[first : first + 400], few]
+        found.append(extrapolated_rate(mixed, lens, 0.97))
+    assert np.median(found) == pytest.approx((others >= 0.97).mean(), rel=0.15)
+
+
+def test_where_they_reach_counts_are_taken():
+    """Scores that claim far too much: sure of every lens, and of twenty others."""
+    label = np.arange(200) < 100
+    score = np.where(np.arange(200) < 120, 1.0, 0.1)
+    for point in operating_points(score, label, 1e-3):
+        assert point["purity_calibrated"] == pytest.approx(point["purity"])
 
 
 def test_no_false_positive_is_not_purity_one():

@@ -22,6 +22,7 @@ from lensmill.evaluation.information import Bound, Telescope, jacobian
 from lensmill.evaluation.metrics import error_rms, linear_psnr
 from lensmill.evaluation.parameters import MASS, Ensemble, Prior, in_double
 from lensmill.evaluation.statistics import Figure, figure
+from lensmill.evaluation.summary import SNR_EDGES
 from lensmill.evaluation.table import Column, Table, shared
 from lensmill.physics.display import BANDS, calibrated, display_psnr
 from lensmill.provenance import provenance
@@ -35,11 +36,9 @@ from lensmill.training.recipe import Recipe
 
 STREAM = 30
 PICTURES = 8
-"""Images drawn from what is left uncertain, for the mean PSNR of their pictures."""
+"""Images drawn from what is left uncertain, for their mean PSNR: an expected error has less."""
 PLAIN = 3
 """Kinds of scenes before the first impostor."""
-STRATA = (0.0, 10.0, 20.0, 50.0, float("inf"))
-"""Of the source's S/N."""
 MODELLED = MASS[:3]
 
 Report = Callable[[float, str], None]
@@ -101,28 +100,27 @@ def _rows(
 def row(
     scene: Scene, telescope: Telescope, prior: Prior, truth: Batch, noise: Float[Tensor, "1 _"]
 ) -> dict[str, Any]:
-    """The limits of one system; `noise`: standard normals, for the pictures.
+    """The limits of one system; `noise`: standard normals, for the images drawn.
 
     sigma_*_limit: least standard deviation of ln θ_E, e1, e2; NaN of what is no lens.
     clean_error_limit, source_error_limit: least expected rms error of the denoised image and of the
-    source, in sky sigmas. psnr_*_limit: the linear PSNR of an image with that error, dB.
-    display_psnr_*_limit: mean over `PICTURES` images of that uncertainty (three bands only).
+    source, in sky sigmas. psnr_*_limit: mean linear PSNR, dB, of `PICTURES` images of that
+    uncertainty; display_psnr_*_limit: of their pictures (three bands only).
     """
     clean, source = telescope.images(scene)
     bound = Bound.of(jacobian(scene, telescope, prior.free), telescope.variance(clean), prior)
     known = {name: float("nan") for name in MODELLED}
     if scene.is_lens.all():
         known |= _sigmas(bound, prior)
-    columns = {
+    drawn = noise.view(PICTURES, -1).double()
+    return {
         "is_lens": bool(scene.is_lens),
         "kind": int(scene.kind),
         "source_snr": float(truth["source_snr"]),
         **{f"sigma_{name}_limit": value for name, value in known.items()},
-        **_images(clean, source, bound, truth["sky_sigma"]),
+        **image_limits("clean", ("denoised", "denoised"), clean, bound.clean, truth, drawn),
+        **image_limits("source", ("source", "source_chained"), source, bound.source, truth, drawn),
     }
-    if clean.shape[1] != BANDS:
-        return columns
-    return columns | _pictures(clean, source, bound, truth, noise.view(PICTURES, -1))
 
 
 def _sigmas(bound: Bound, prior: Prior) -> dict[str, float]:
@@ -130,35 +128,38 @@ def _sigmas(bound: Bound, prior: Prior) -> dict[str, float]:
     return {name: sigma.get(MASS.index(name), 0.0) for name in MODELLED}
 
 
-def _images(clean: Tensor, source: Tensor, bound: Bound, sky: Tensor) -> dict[str, float]:
-    """Figures of images that are off by their least standard deviation in every pixel."""
-    columns = {}
-    for name, psnr, image, root in (
-        ("clean", "denoised", clean, bound.clean),
-        ("source", "source", source, bound.source),
-    ):
-        off = image + root.square().sum(1).sqrt()
-        columns[f"{name}_error_limit"] = float(error_rms(off, image, sky))
-        columns[f"psnr_{psnr}_limit"] = float(linear_psnr(off, image, sky))
-    return columns
-
-
-def _pictures(
-    clean: Tensor, source: Tensor, bound: Bound, truth: Batch, noise: Float[Tensor, "k direction"]
+def image_limits(
+    name: str,
+    chain: tuple[str, str],
+    image: Float[Tensor, "1 band y x"],
+    root: Float[Tensor, "1 direction band y x"],
+    truth: Batch,
+    noise: Float[Tensor, "k direction"],
 ) -> dict[str, float]:
-    """Mean display PSNR of images drawn about the truth with the least covariance."""
-    zero_point, columns = truth["zero_point"].double(), {}
-    noisy = calibrated(truth["noisy"].double(), zero_point)
-    for name, image, root in (
-        ("denoised", clean, bound.clean),
-        ("source_chained", source, bound.source),
-    ):
-        drawn = image + torch.einsum("kd,dbyx->kbyx", noise.double(), root[0])
-        expected = calibrated(image, zero_point).expand_as(drawn)
-        drawn = calibrated(drawn, zero_point.expand(PICTURES, -1))
-        psnr = display_psnr(drawn, expected, noisy.expand_as(drawn))
-        columns[f"display_psnr_{name}_limit"] = float(psnr.mean())
-    return columns
+    """Least expected error, and mean PSNRs of images drawn about the truth with that covariance.
+
+    chain: what its linear PSNR and its display PSNR are called in an evaluation.
+    """
+    sky = truth["sky_sigma"]
+    drawn = image + torch.einsum("kd,dbyx->kbyx", noise, root[0])
+    psnr = linear_psnr(drawn, image.expand_as(drawn), sky.expand(PICTURES, -1))
+    columns = {
+        f"{name}_error_limit": float(error_rms(image + root.square().sum(1).sqrt(), image, sky)),
+        f"psnr_{chain[0]}_limit": float(psnr.mean()),
+    }
+    if image.shape[1] != BANDS:
+        return columns
+    return columns | {f"display_psnr_{chain[1]}_limit": _picture(drawn, image, truth)}
+
+
+def _picture(drawn: Float[Tensor, "k band y x"], image: Tensor, truth: Batch) -> float:
+    """Mean display PSNR of images about `image`."""
+    zero_point = truth["zero_point"].double()
+    noisy = calibrated(truth["noisy"].double(), zero_point).expand_as(drawn)
+    expected = calibrated(image, zero_point).expand_as(drawn)
+    return float(
+        display_psnr(calibrated(drawn, zero_point.expand(PICTURES, -1)), expected, noisy).mean()
+    )
 
 
 def summarise(table: Table) -> dict[str, Any]:
@@ -172,7 +173,7 @@ def summarise(table: Table) -> dict[str, Any]:
     snr = table["source_snr"]
     strata = {
         f"{low:g}-{high:g}": _figures(table, (low <= snr) & (snr < high))
-        for low, high in pairwise(STRATA)
+        for low, high in pairwise(SNR_EDGES)
     }
     return {**_figures(table, np.isfinite(snr)), "strata": strata}
 

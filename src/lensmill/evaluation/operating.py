@@ -16,6 +16,8 @@ COMPLETENESSES = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 INJECTIONS = "inject.parquet"
 AREA = 1000.0
 """deg² for which candidates are counted."""
+COUNTED = 10
+"""False positives from which on their rate is known by counting."""
 
 Score = Float[np.ndarray, " example"]
 Label = Bool[np.ndarray, " example"]
@@ -57,8 +59,8 @@ def operating_points(
     """Of each of `COMPLETENESSES`; `score` is p_lens, a probability if half were lenses.
 
     `purity` is from counts, with its central 68 %: where no false positive is left it is a lower
-    bound that the number of non-lenses sets. `purity_calibrated` is from the probabilities alone,
-    which reach further than counts, as far as they are calibrated.
+    bound that the number of non-lenses sets. `purity_calibrated` reaches further: its lenses are
+    counted too, its false positives as `extrapolated_rate` says.
     """
     return [_point(score, label, level, prevalence, density) for level in COMPLETENESSES]
 
@@ -69,7 +71,7 @@ def _point(
     threshold = float(np.quantile(score[label], 1 - level))
     completeness = float((score[label] >= threshold).mean())
     wrong, others = int((score[~label] >= threshold).sum()), int((~label).sum())
-    fpr = (wrong + 0.5) / (others + 1)
+    fpr = _counted(wrong, others)
     low, high = _jeffreys(wrong, others)
     found = {
         "threshold": threshold,
@@ -80,7 +82,9 @@ def _point(
         "purity": purity(completeness, fpr, prevalence),
         "purity_low": purity(completeness, high, prevalence),
         "purity_high": purity(completeness, low, prevalence),
-        "purity_calibrated": purity(*calibrated_rates(score, label, threshold), prevalence),
+        "purity_calibrated": purity(
+            completeness, extrapolated_rate(score, label, threshold), prevalence
+        ),
     }
     if density is not None:
         lenses = AREA * density * prevalence * completeness
@@ -94,16 +98,27 @@ def at_prevalence(probability: Any, prevalence: float) -> NDArray[Any]:
     return np.asarray(p * prevalence / (p * prevalence + (1 - p) * (1 - prevalence)))
 
 
-def calibrated_rates(score: Score, label: Label, threshold: float) -> tuple[float, float]:
-    """True- and false-positive rate at `threshold` if the scores are what they claim to be.
+def extrapolated_rate(score: Score, label: Label, threshold: float) -> float:
+    """False-positive rate: counted where `COUNTED` non-lenses reach `threshold`, else modelled.
 
-    An object of probability p counts as p lenses and 1 − p others, whatever it is; the labels only
-    weigh the objects, so that half of all are lenses.
+    In the model an object of probability p counts as 1 − p others, whatever it is; the labels only
+    weigh the objects, so that half of all are lenses. Only how it falls from the last counted rate
+    is taken from it: how many others the scores claim in all hangs on faint lenses, which
+    classify never learned to call lenses.
     """
-    weight = np.where(label, 0.5 / label.mean(), 0.5 / (1 - label.mean()))
-    lenses, others = weight * score, weight * (1 - score)
-    kept = score >= threshold
-    return float(lenses[kept].sum() / lenses.sum()), float(others[kept].sum() / others.sum())
+    others = np.sort(score[~label])
+    last = float(others[-min(COUNTED, len(others))])
+    counted = _counted(int((others >= min(last, threshold)).sum()), len(others))
+    if threshold <= last:
+        return counted
+    weight = np.where(label, 0.5 / label.mean(), 0.5 / (1 - label.mean())) * (1 - score)
+    fall = weight[score >= threshold].sum() / weight[score >= last].sum()
+    return counted * float(fall)
+
+
+def _counted(count: int, total: int) -> float:
+    """The mean of Jeffreys' posterior: none seen is not none."""
+    return (count + 0.5) / (total + 1)
 
 
 def _jeffreys(count: int, total: int) -> tuple[float, float]:

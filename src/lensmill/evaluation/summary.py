@@ -1,7 +1,9 @@
 """Summary: the figures of an evaluation, each with its error and the number it rests on."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from lensmill.stages.posterior import PARAMETERS
 
 BRIGHT = 20.0
 """S/N of a source above which a lens counts as observable (Collett 2015)."""
+SNR_EDGES = (0.0, 10.0, 20.0, 50.0, float("inf"))
+"""Of strata of the source's S/N."""
 LEVELS = (0.5, 0.68, 0.9, 0.95)
 PREVALENCES = ("1e-3", "1e-4", "1e-5")
 """Shares of lenses on the sky, among galaxies that one looks at."""
@@ -135,6 +139,10 @@ def _modelling(table: Table) -> dict[str, Figure]:
     error = np.abs(signed)
     return {
         "theta_E_relative_bias_median": figure(median, signed[lens]),
+        **{
+            f"theta_E_relative_bias_median_snr_{low:g}_{high:g}": figure(median, signed[rows])
+            for low, high, rows in _strata(table)
+        },
         "theta_E_relative_error_median": figure(median, error[lens]),
         "theta_E_relative_error_median_snr20": figure(median, error[bright]),
         "theta_E_coverage68_snr20": _coverage(table["ln_theta_E_pit"][bright], 0.68),
@@ -148,6 +156,13 @@ def _modelling(table: Table) -> dict[str, Figure]:
             for level in LEVELS
         },
     }
+
+
+def _strata(table: Table) -> Iterator[tuple[float, float, Array]]:
+    """Lenses by the S/N of their source: from, to, and which they are."""
+    snr = table["source_snr"]
+    for low, high in pairwise(SNR_EDGES):
+        yield low, high, table["is_lens"] & (snr >= low) & (snr < high)
 
 
 def _modelling_by(table: Table, way: str, ranges: Ranges) -> dict[str, Figure]:
