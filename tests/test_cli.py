@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from typer import Exit
 from typer.testing import CliRunner
 
 from lensmill.cli import app
-from lensmill.cli.shared import tell_figures
+from lensmill.cli.shared import GOES_ON, friendly, tell_figures
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,11 +94,34 @@ def test_an_unknown_survey_names_the_choices(tmp_path):
     assert "lsst_10year" in result.output
 
 
-@pytest.mark.parametrize("option", ["--psf-fwhm", "--hdus"])
-def test_numbers_that_are_none(tmp_path, option):
-    result = invoke("run", tmp_path, option, "a,b")
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [("--psf-fwhm", "0.9 0.8"), ("--hdus", "a,b"), ("--cut", "64x64"), ("--mask-bits", "BAD")],
+)
+def test_numbers_that_are_none(tmp_path, option, text):
+    result = invoke("run", tmp_path, "--positions", "p.csv", option, text)
     assert result.exit_code == 1
-    assert "comma-separated" in result.output
+    assert f"{option}: {text!r} is no comma-separated list of" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("option", ["--cut", "--mask-bits"])
+def test_what_is_said_of_tiles_is_refused_of_stamps(tmp_path, option):
+    result = invoke("run", tmp_path, option, "20")
+    assert result.exit_code == 1
+    assert f"{option} is for stamps cut from tiles" in result.output
+
+
+@pytest.mark.parametrize(("messages", "words"), [((), "nothing was kept"), ((GOES_ON,), "goes on")])
+def test_ctrl_c_says_what_is_kept(capsys, messages, words):
+    with pytest.raises(Exit), friendly(*messages):
+        raise KeyboardInterrupt
+    assert words in capsys.readouterr().err
+
+
+def test_only_what_goes_on_says_so():
+    texts = {path.stem: path.read_text() for path in (ROOT / "src/lensmill/cli").glob("*.py")}
+    going_on = {name for name, text in texts.items() if "friendly(GOES_ON)" in text}
+    assert going_on == {"run", "watch", "simulate", "train", "search"}
 
 
 def test_a_chain_has_no_other_start(tmp_path):

@@ -67,7 +67,8 @@ def folder(tmp_path_factory):
     for number in range(2):
         (folder / f"FOLDER/demo_{number:03d}.fits").rename(folder / f"FOLDER/J0{number + 1}.fits")
     (folder / "my-run").mkdir()
-    rows = [{**ROW, "id": "J01"}, {**ROW, "id": "J02", "theta_E": 1.4, "flags": "psf_given"}]
+    rows = [{**ROW, "id": "J01", "source": "J01.fits"}]
+    rows += [{**ROW, "id": "J02", "source": "J02.fits", "theta_E": 1.4, "flags": "psf_given"}]
     write_catalogue(as_table(rows), folder / "my-run/catalogue.parquet")
     (folder / "my-run/run.json").write_text(json.dumps({"bands": ["g", "r", "i"]}))
     return folder

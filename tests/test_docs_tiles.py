@@ -43,7 +43,7 @@ def test_the_second_command_has_no_unknown_option(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("cut", ["64,72,80", "wide", "8"])
 def test_a_cut_that_is_none(tmp_path, cut):
-    result = CliRunner().invoke(app, ["run", str(tmp_path), "--cut", cut])
+    result = CliRunner().invoke(app, ["run", str(tmp_path), "--positions", "p.csv", "--cut", cut])
     assert result.exit_code == 1
     assert "pixels" in result.output or "numbers" in result.output
 

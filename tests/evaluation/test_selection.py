@@ -12,7 +12,9 @@ def test_a_share_and_its_spread():
     assert (share.value, share.total) == (0.75, 4)
     assert 0.45 < share.low < 0.75 < share.high < 0.95
     assert Share.of(np.zeros(0, bool)).total == 0
-    assert 0 < Share.of(np.zeros(20, bool)).high < 0.1
+    none, all_ = (Share.of(np.full(20, each)) for each in (False, True))
+    assert none.low == 0 < none.high < 0.1
+    assert 0.9 < all_.low < all_.high == 1
 
 
 def test_every_example_is_in_one_bin():

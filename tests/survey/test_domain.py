@@ -13,7 +13,7 @@ from lensmill.cli import app
 from lensmill.survey.advice import advise, closer, unlike
 from lensmill.survey.chain import load_chain
 from lensmill.survey.demo import write_stamps
-from lensmill.survey.domain import Looked, check_domain, compare
+from lensmill.survey.domain import Looked, _extremes, check_domain, compare
 from lensmill.survey.run import Options, run
 from lensmill.survey.stamps import Reading
 from lensmill.training.loader import Loader
@@ -72,7 +72,9 @@ def test_what_is_written(found, done):
 def test_other_pixels_are_seen_and_held_by_the_recipe(images, weights, tmp_path):
     out, reading = tmp_path / "out", Reading(pixel_scale=0.4)
     run(images, out, weights=weights, reading=reading, options=Options(pictures=0))
-    found = check_domain(out, images, weights=weights, reading=reading, count=COUNT)
+    with pytest.raises(ValueError, match=r"pixel_scale 0\.4, not None"):
+        check_domain(out, images, weights=weights, reading=Reading(), count=COUNT)
+    found = check_domain(out, images, weights=weights, count=COUNT)
     assert found["traits"]["pixel_scale"]["outside"] == 1
     assert any(line.startswith("pixel_scale: median 0.4") for line in found["advice"])
     low, high = read_recipe(out / "finetune.toml").simulation.pixel_scale
@@ -172,6 +174,10 @@ def test_stamps_of_the_run_are_held():
     changed = closer(shipped_recipe("smoke"), traits, (30, 91)).simulation
     assert changed.shape == ((30, 38), (36, 91))
     assert changed.psf_fwhm == shipped_recipe("smoke").simulation.psf_fwhm
+
+
+def test_the_sides_of_all_stamps_count():
+    assert _extremes([(40, 50), (30, 91)]) == [(30, 50), (40, 91)]
 
 
 @pytest.mark.parametrize("pair", [(0.5, 1.3), None])

@@ -129,3 +129,19 @@ def test_a_stamp_is_left_as_it_is():
     before = dataclasses.replace(one, image=one.image.copy())
     inject_into(one, photometry(), Sources(), 1, INDICES)
     np.testing.assert_array_equal(one.image, before.image)
+
+
+@pytest.mark.parametrize(
+    ("zero_point", "gain", "word"),
+    [
+        (np.nan, 1.0, "zero_point"),
+        (np.inf, None, "zero_point"),
+        (30.0, 0.0, "gain"),
+        (30.0, -2.0, "gain"),
+        (30.0, np.inf, "gain"),
+        (30.0, np.nan, "gain"),
+    ],
+)
+def test_what_is_no_photometry_is_refused(zero_point, gain, word):
+    with pytest.raises(ValueError, match=f"{word}: .* are not all"):
+        Photometry.of(BANDS, (zero_point,), gain if gain is None else (gain,), DES_WIDE)

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from astropy.io import fits
 
 from lensmill.grid import Grid
 from lensmill.physics.lens import sie_deflection
@@ -75,6 +76,21 @@ def test_the_pixels_of_the_fit_are_those_of_the_chain(candidate_rows, tmp_path):
     found = read_stamp(tmp_path / stamp.source, BANDS, start["sky_sigma"])
     for (data, _, _), seen in zip(bands_of(start, *found, 2), stamp.image, strict=True):
         np.testing.assert_allclose(data["image_data"], seen[:, 2:-2], rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize("cards", [{"BANDS": "irg"}, {"BAND0": "i", "BAND1": "r", "BAND2": "g"}])
+def test_the_planes_of_a_cube_are_the_bands_it_says(tmp_path, cards):
+    pytest.importorskip("lenstronomy")
+    from lensmill.survey.lenstronomy_fit import read_stamp
+
+    cube = np.arange(3)[:, None, None] * np.ones((3, 20, 23))
+    weight, image = fits.ImageHDU(cube + 9, name="WEIGHT"), fits.ImageHDU(cube, name="SCI")
+    image.header.update(cards)
+    fits.HDUList([fits.PrimaryHDU(), weight, image]).writeto(tmp_path / "a.fits")
+    images, _ = read_stamp(tmp_path / "a.fits", BANDS, [1.0, 1.0, 1.0])
+    assert images[:, 0, 0].tolist() == [2, 1, 0]
+    with pytest.raises(ValueError, match="not of g, z"):
+        read_stamp(tmp_path / "a.fits", ("g", "z"), [1.0, 1.0])
 
 
 def test_it_deflects_as_ours(candidate_rows):

@@ -5,7 +5,10 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from stamp_files import many
+from typer.testing import CliRunner
 
+from lensmill.cli import app
 from lensmill.grid import Grid
 from lensmill.physics.surveys import LSST_10YEAR
 from lensmill.simulation.grids import Grids
@@ -17,6 +20,7 @@ from lensmill.simulation.simulator import Simulator
 from lensmill.survey.catalogue import as_table, write_catalogue
 from lensmill.survey.export import export
 from lensmill.survey.multimodal import IMAGE
+from lensmill.survey.run import recorded
 from lensmill.survey.stamps import Reading, find_objects, read
 
 FIELDS = ["band", "flux", "ivar", "mask", "psf_fwhm", "scale"]
@@ -69,7 +73,10 @@ def test_the_stamps_of_a_run(stamps, tmp_path):
     read_all = [
         stamp for entry in find_objects(stamps, Reading()) for stamp in read(entry, Reading())
     ]
-    known = [{"id": stamp.id, "p_lens": 0.25 * n} for n, stamp in enumerate(read_all[:3])]
+    known = [
+        {"id": stamp.id, "source": stamp.source, "p_lens": 0.25 * n}
+        for n, stamp in enumerate(read_all[:3])
+    ]
     (tmp_path / "run").mkdir()
     write_catalogue(as_table(known), tmp_path / "run/catalogue.parquet")
     (tmp_path / "run/run.json").write_text(json.dumps({"bands": ["g", "r", "i"]}))
@@ -82,3 +89,26 @@ def test_the_stamps_of_a_run(stamps, tmp_path):
     np.testing.assert_array_equal(np.array(image["flux"], np.float32), read_all[2].image[1])
     assert np.shape(image["mask"]) == (37, 41)
     assert image["ivar"][0][0] == pytest.approx(read_all[2].sky_sigma[1] ** -2, rel=1e-5)
+
+
+def test_objects_of_one_id_get_their_own_rows_by_the_reading_of_the_run(tmp_path):
+    """The second cannot be read; it has a row, and no image."""
+    images = many(3, "gri")
+    images[1] = np.nan
+    same = {"image": images, "pixel_scale": 0.2, "ids": ["a", "a", "a"]}
+    (tmp_path / "stamps").mkdir()
+    np.savez(tmp_path / "stamps/x.npz", **same)
+    reading = Reading(psf_fwhm=(0.7, 0.7, 0.9))
+    rows = [{"id": "a", "source": "x.npz", "p_lens": p} for p in (0.25, None, 0.75)]
+    (tmp_path / "run").mkdir()
+    write_catalogue(as_table(rows), tmp_path / "run/catalogue.parquet")
+    state = {"bands": ["g", "r", "i"], "reading": recorded(reading)}
+    (tmp_path / "run/run.json").write_text(json.dumps(state))
+    command = ["export", str(tmp_path / "run"), "--to", "mmu", "--stamps", str(tmp_path / "stamps")]
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    table = pq.read_table(tmp_path / "out/part-00000.parquet")
+    assert table["p_lens"].to_pylist() == [0.25, 0.75]
+    assert table["image"][0].as_py()[2]["psf_fwhm"] == pytest.approx(0.9)
+    refused = CliRunner().invoke(app, [*command, "--psf-fwhm", "1,1,1"])
+    assert "psf_fwhm [0.7, 0.7, 0.9], not [1.0, 1.0, 1.0]" in " ".join(refused.output.split())

@@ -85,6 +85,21 @@ def test_the_multimodal_universe(tmp_path, turn):
         np.testing.assert_allclose(item.sky_sigma, [2, 3, 5], rtol=1e-5)
 
 
+def test_bands_of_unlike_pixels(tmp_path):
+    """Those of a band that nobody asks for are not looked at."""
+    rows = [
+        [{**band, "scale": s} for band, s in zip(bands_of(0), (0.9, *rest), strict=True)]
+        for rest in ((0.4, SCALE, SCALE), (SCALE, SCALE, SCALE))
+    ]
+    kind = pa.list_(pa.struct(list(BAND.items())))
+    pq.write_table(pa.table({"image": pa.array(rows, kind)}), tmp_path / "a.parquet")
+    bad, good = read_all(tmp_path)
+    assert bad.flag == "scale_mismatch"
+    assert "g 0.2000″, r 0.2000″, i 0.4000″" in bad.reason
+    assert good.pixel_scale == pytest.approx(SCALE)
+    assert read_all(tmp_path, pixel_scale=0.3)[0].pixel_scale == 0.3
+
+
 def test_rows_are_read_from_their_row_groups_alone(tmp_path):
     write_universe(tmp_path / "mmu.parquet", False)
     (entry,) = find_objects(tmp_path, Reading())

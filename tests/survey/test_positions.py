@@ -46,6 +46,18 @@ def test_radians_are_converted_and_only_what_is_used_is_read(tmp_path):
     np.testing.assert_allclose(first[1:] + second[1:], (1, 3, 2, 4))
 
 
+def test_an_id_that_is_missing_is_the_rows_number_and_changes_no_other(tmp_path):
+    large = 3405226098371235001
+    table = pa.table({"objectId": [large, None], "ra": RA[:2], "dec": DEC[:2]})
+    pq.write_table(table, tmp_path / "p.parquet")
+    assert [each.id for each in read_positions(tmp_path / "p.parquet")] == [str(large), "1"]
+
+
+def test_ids_of_csv_are_as_they_are_written(tmp_path):
+    (tmp_path / "p.csv").write_text("ra, id ,dec\n1.5,0007,2.5\n\n1.5,,2.5\n1.5, 1e3,2.5\n")
+    assert [each.id for each in read_positions(tmp_path / "p.csv")] == ["0007", "1", "1e3"]
+
+
 def test_a_missing_value_is_nan(tmp_path):
     (tmp_path / "p.csv").write_text("ra,dec\n1.5,2.5\n,3.5\n")
     second = read_positions(tmp_path / "p.csv")[1]

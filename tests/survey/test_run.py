@@ -1,5 +1,7 @@
 """A run: complete, resumable, and never stopped by one bad object."""
 
+import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +12,15 @@ import torch
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from lensmill.board.candidates import Candidates
+from lensmill.physics.surveys import LSST_10YEAR
 from lensmill.survey import measuring
 from lensmill.survey import run as module
+from lensmill.survey.candidates import finished_run
+from lensmill.survey.chain import load_chain
+from lensmill.survey.part import write_part
 from lensmill.survey.run import Options, run
+from lensmill.survey.stamps import Reading
 
 
 def rows(out: Path) -> dict[str, dict]:
@@ -62,6 +70,79 @@ def test_a_killed_run_goes_on_and_ends_the_same(stamps, weights, tmp_path, monke
     run(stamps, tmp_path / "whole", weights=weights)
     assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
     assert not list((tmp_path / "killed").rglob("*.part*.parquet"))
+
+
+def test_what_was_replaced_is_read_again_and_nothing_else(stamps, weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PART", 2)
+    run(stamps, tmp_path / "out", weights=weights)
+    times = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out/parts").iterdir()}
+    (stamps / "demo_002.fits").write_bytes((stamps / "demo_000.fits").read_bytes())
+    run(stamps, tmp_path / "out", weights=weights)
+    run(stamps, tmp_path / "new", weights=weights)
+    assert rows(tmp_path / "out") == rows(tmp_path / "new")
+    parts = (tmp_path / "out/parts").iterdir()
+    again = [path.name for path in parts if path.stat().st_mtime_ns != times[path.name]]
+    assert again == ["part-00001.parquet"]
+
+
+def test_two_runs_do_not_share_a_folder(stamps, weights, tmp_path):
+    def another(share: float, line: str) -> None:
+        with pytest.raises(ValueError, match="another run is at work"):
+            run(stamps, tmp_path / "out", weights=weights)
+
+    assert run(stamps, tmp_path / "out", weights=weights, report=another).objects == 5
+
+
+def test_a_catalogue_that_cannot_be_written_is_refused_first(stamps, weights, tmp_path):
+    with pytest.raises(ValueError, match=r"there is no folder .*sub; make it first"):
+        run(stamps, tmp_path / "out", weights=weights, catalogue="sub/cat.ecsv")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_json_that_was_cut_off_is_named(stamps, weights, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/run.json").touch()
+    with pytest.raises(ValueError, match=r"out/run\.json is not JSON"):
+        run(stamps, tmp_path / "out", weights=weights)
+
+
+@pytest.mark.parametrize("read", [finished_run, Candidates, module.recorded_reading])
+def test_so_is_it_by_all_who_read_it(tmp_path, read):
+    (tmp_path / "catalogue.parquet").touch()
+    part = tmp_path / "parts/part-00000.parquet"
+    write_part([{"id": "a"}], part)
+    (tmp_path / "run.json").write_text('{"bands": ["g"')
+    with pytest.raises(ValueError, match=r"run\.json is not JSON"):
+        read(tmp_path)
+
+
+def test_a_card_that_was_cut_off_is_named(weights, tmp_path):
+    name = "denoise.safetensors"
+    (tmp_path / name).write_bytes((weights / name).read_bytes())
+    (tmp_path / "denoise.json").touch()
+    with pytest.raises(ValueError, match=r"denoise\.json is not JSON"):
+        load_chain(tmp_path)
+
+
+def test_its_reading_is_kept_and_another_one_is_told(stamps, weights, tmp_path):
+    reading = Reading(survey=LSST_10YEAR, psf_fwhm=(0.8, 0.8, 0.8), positions=Path("p.csv"))
+    kept = {"bands": ["g", "r", "i"], "reading": module.recorded(reading)}
+    (tmp_path / "run.json").write_text(json.dumps(kept))
+    found = module.reading_of(tmp_path)
+    assert found == replace(reading, positions=Path("p.csv").absolute())
+    assert module.reading_of(tmp_path, found) == found
+    words = r"survey lsst_10year, not None; psf_fwhm \[0.8, 0.8, 0.8\], not None; leave"
+    with pytest.raises(ValueError, match=words):
+        module.reading_of(tmp_path, replace(found, survey=None, psf_fwhm=None))
+
+
+def test_of_an_older_run_its_reading_is_known_again(tmp_path):
+    reading = Reading(pixel_scale=0.2)
+    kept = {"bands": ["g", "r", "i"], "reading_digest": module.reading_digest(reading)}
+    (tmp_path / "run.json").write_text(json.dumps(kept))
+    assert module.reading_of(tmp_path, reading) == reading
+    with pytest.raises(ValueError, match="by other options"):
+        module.reading_of(tmp_path)
 
 
 def test_another_run_is_not_overwritten(stamps, weights, tmp_path):
@@ -173,9 +254,18 @@ def test_a_folder_without_weights_says_what_it_expected(stamps, tmp_path):
         run(stamps, tmp_path / "out", weights=tmp_path)
 
 
-def test_conditions_the_networks_never_saw_are_flagged(stamps, weights, tmp_path):
-    from lensmill.survey.stamps import Reading
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [("deblend", "no denoise.safetensors, whose `clean` Deblend"), ("classify", "no deblend")],
+)
+def test_what_is_missing_of_a_chain_is_named(weights, tmp_path, kept, words):
+    name = f"{kept}.safetensors"
+    (tmp_path / name).write_bytes((weights / name).read_bytes())
+    with pytest.raises(ValueError, match=words):
+        load_chain(tmp_path)
 
+
+def test_conditions_the_networks_never_saw_are_flagged(stamps, weights, tmp_path):
     run(stamps, tmp_path / "out", weights=weights, reading=Reading(pixel_scale=0.5))
     flags = next(iter(rows(tmp_path / "out").values()))["flags"].split(";")
     assert "pixel_scale_outside_training" in flags

@@ -71,17 +71,14 @@ def test_one_objects_trouble_in_a_cube_is_its_own(tmp_path):
 
 
 def test_one_objects_trouble_in_an_array_is_its_own(tmp_path):
-    """The FWHM of the last is missing; one id is no text, which is no trouble."""
-    np.savez(
-        tmp_path / "a.npz",
-        image=many(3, "gri"),
-        psf_fwhm=np.full((2, 3), 0.8),
-        ids=np.array([b"p", b"\xff", b"q"]),
-    )
+    """The last is empty; one id is no text, which is no trouble."""
+    image = many(3, "gri")
+    image[2] = np.nan
+    np.savez(tmp_path / "a.npz", image=image, ids=np.array([b"p", b"\xff", b"q"]))
     *good, bad = read_all(tmp_path, pixel_scale=SCALE)
     assert [item.id for item in good] == ["p", "\ufffd"]
     assert all(isinstance(item, Stamp) for item in good)
-    assert (bad.id, bad.flag) == ("q", "unreadable")
+    assert (bad.id, bad.flag) == ("q", "all_nan")
 
 
 @pytest.mark.parametrize("ids", [["p", "q"], ["p", "q", "r", "s"]])
@@ -89,6 +86,68 @@ def test_ids_are_as_many_as_objects(tmp_path, ids):
     np.savez(tmp_path / "a.npz", image=many(3, "gri"), ids=ids)
     reason = failure(tmp_path, "bad_sidecar", pixel_scale=SCALE)
     assert f"{len(ids)} ids for 3 objects" in reason
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "choices"),
+    [
+        ("psf_fwhm", (5,), "(band) or (object, band)"),
+        ("sky_sigma", (5,), "(band) or (object, band)"),
+        ("psf_fwhm", (4, 3), "of 5 objects and 3 bands"),
+        ("psf", (5, 25, 25), "(v, u) or (band, v, u) or (object, band, v, u)"),
+        ("psf", (25,), "(v, u)"),
+        ("pixel_scale", (1,), "() or (object)"),
+        ("ra", (3,), "(object)"),
+        ("dec", (), "(object)"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["npz", "h5"])
+def test_values_of_no_shape_that_they_may_be_of(tmp_path, name, shape, choices, suffix):
+    arrays = {"image": many(5, "gri"), name: np.ones(shape)}
+    if suffix == "npz":
+        np.savez(tmp_path / "a.npz", **arrays)
+    else:
+        write_hdf5(tmp_path / "a.h5", **arrays)
+    reason = failure(tmp_path, "bad_sidecar", pixel_scale=SCALE)
+    assert f"{name} is of shape {shape}" in reason
+    assert choices in reason
+
+
+@pytest.mark.parametrize("shape", [(25, 25), (3, 25, 25), (5, 3, 25, 25)])
+def test_psfs_of_every_shape(tmp_path, shape):
+    write_hdf5(tmp_path / "a.h5", image=many(5, "gri"), psf=np.broadcast_to(gaussian(4.0), shape))
+    for item in read_all(tmp_path, pixel_scale=SCALE):
+        np.testing.assert_allclose(item.psf_fwhm, 0.8, rtol=0.02)
+
+
+def test_bands_as_one_text(tmp_path):
+    np.savez(tmp_path / "a.npz", image=many(2, "zirg"), bands="zirg", pixel_scale=SCALE)
+    write_hdf5(tmp_path / "b.h5", image=many(2, "zirg"), bands="zirg", pixel_scale=SCALE)
+    for item, seed in zip(read_all(tmp_path), (0, 1, 0, 1), strict=True):
+        assert_bands(item, seed=seed)
+
+
+def test_values_that_are_no_numbers(tmp_path):
+    write_hdf5(tmp_path / "a.h5", {"pixel_scale": "0.2 arcsec"}, image=many(2, "gri"))
+    assert "pixel_scale = '0.2 arcsec'" in failure(tmp_path, "bad_sidecar")
+
+
+def test_the_wcs_of_a_cube_is_of_none_of_its_objects(tmp_path):
+    for band in GRI:
+        write(tmp_path / "many" / f"{band}.fits", np.stack([galaxy(band, n) for n in range(3)]))
+    for item in read_all(tmp_path):
+        assert (item.ra, item.dec, item.wcs_header) == (None, None, None)
+        assert item.pixel_scale == pytest.approx(SCALE)
+
+
+def test_cubes_beside_their_weights_in_one_file(tmp_path):
+    for band in GRI:
+        image = np.stack([galaxy(band, number) for number in range(3)])
+        weight = np.full_like(image, SIGMA[band] ** -2)
+        write(tmp_path / "many" / f"{band}.fits", weight, image, names=("WEIGHT", "SCI"))
+    for number, item in enumerate(read_all(tmp_path)):
+        assert_bands(item, seed=number)
+        np.testing.assert_allclose(item.sky_sigma, [2, 3, 5], rtol=1e-5)
 
 
 def test_hdf5_with_everything_in_it(tmp_path):

@@ -203,6 +203,16 @@ def test_bands_of_unlike_pixels(tmp_path):
     assert {item.flag for item in items.values()} == {"scale_mismatch"}
 
 
+def test_a_band_that_is_turned(tmp_path):
+    for band in GRI:
+        wcs = tile_wcs()
+        wcs.wcs.pc = [[0.0, -1.0], [1.0, 0.0]] if band == "i" else [[1.0, 0.0], [0.0, 1.0]]
+        save(tmp_path / f"tiles/t_{band}.fits", fits.ImageHDU(tile_image(band), header(wcs)))
+    items = cut_all(tmp_path / "tiles", write_positions(tmp_path / "p.csv", INSIDE))
+    assert {item.flag for item in items.values()} == {"wcs_mismatch"}
+    assert "band i is turned against g" in items["p0"].reason
+
+
 def test_a_folder_without_tiles_and_a_cut_that_is_too_small(tmp_path):
     (tmp_path / "tiles").mkdir()
     table = write_positions(tmp_path / "p.csv", INSIDE)

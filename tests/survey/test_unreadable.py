@@ -41,6 +41,17 @@ def test_images_of_no_use(tmp_path, change, flag):
     failure(tmp_path, flag)
 
 
+@pytest.mark.parametrize("value", [0, -99, -9999, 99])
+def test_edges_of_one_value_are_bad(tmp_path, value):
+    images = [galaxy(band) for band in GRI]
+    for image in images:
+        image[:6] = image[:, -3:] = value
+    write(tmp_path / "a.fits", *images)
+    item = stamp(tmp_path)
+    assert item.bad.sum((1, 2)).tolist() == [6 * 47 + 34 * 3] * 3
+    np.testing.assert_allclose(item.sky_sigma, [2, 3, 5], rtol=0.2)
+
+
 def test_the_smallest_stamp(tmp_path):
     write(tmp_path / "a.fits", *(galaxy(band, shape=(16, 17)) for band in GRI))
     assert stamp(tmp_path).image.shape == (3, 16, 17)

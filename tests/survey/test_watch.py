@@ -1,8 +1,6 @@
 """Watch: whole files alone, each once, whatever comes between."""
 
-import os
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from stamp_files import galaxy, many, write
 
+from lensmill.survey import arrivals
 from lensmill.survey import watch as module
 from lensmill.survey.arrivals import Arrivals, listed
 from lensmill.survey.candidates import finished_run
 from lensmill.survey.run import Options, run
-from lensmill.survey.stamps import Reading
+from lensmill.survey.stamps import Reading, find_objects
 from lensmill.survey.watch import watch
 
 QUICK = {"interval": 0.05, "idle": 0.2}
@@ -188,17 +187,16 @@ def test_another_run_is_not_written_into(stamps, folder, weights, tmp_path):
 
 def test_a_file_that_goes_while_it_is_listed_is_no_arrival(stamps, folder, monkeypatch):
     arrive(stamps, folder, 0)
-    stat = os.stat
 
-    def gone(path, **options):
-        if threading.current_thread() is threading.main_thread() and str(path).endswith(
-            "_000.fits"
-        ):
-            gone.asked += 1
-            if gone.asked > 1:  # found when listed, gone when looked at
-                raise FileNotFoundError(path)
-        return stat(path, **options)
+    def going(path, reading):
+        entries = find_objects(path, reading)
+        (folder / "demo_000.fits").unlink()
+        return entries
 
-    gone.asked = 0
-    monkeypatch.setattr(os, "stat", gone)
+    monkeypatch.setattr(arrivals, "find_objects", going)
     assert listed(folder, Reading()) == {}
+
+
+def test_without_waiting_it_takes_what_is_there(stamps, folder, weights, tmp_path):
+    arrive(stamps, folder, 0, 1)
+    assert watch(folder, tmp_path / "out", weights=weights, interval=0.05, idle=0).objects == 2

@@ -1,6 +1,5 @@
 """Candidates: the rows of a run, finished or still growing, as one flat table with keys."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from lensmill.evaluation.files import read_json
 from lensmill.survey.arrivals import Arrivals, rows_from
 from lensmill.survey.manifest import part_path
 
@@ -118,7 +118,7 @@ class Candidates:
 def state(run: Path) -> dict[str, Any]:
     """What run.json says; nothing where there is none."""
     path = run / "run.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def bands(run: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """The command line: every verb, as it is in Python. `lensmill COMMAND --help` says more.
 
-Exit codes: 0 done; 1 bad input (the message says what and where); 130 interrupted (run it again).
+Exit codes: 0 done; 1 bad input (the message says what and where); 130 interrupted (the message
+says what is kept).
 """
 
 from importlib import import_module

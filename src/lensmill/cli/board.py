@@ -22,7 +22,7 @@ def open_board(
     ] = False,
 ) -> None:
     """Look at the candidates of a run in a browser and grade them; Ctrl-C ends it."""
-    with friendly():
+    with friendly("stopped; the grades are kept"):
         if export or into_catalogue:
             _write(run, export, into_catalogue)
             return

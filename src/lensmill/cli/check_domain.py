@@ -7,14 +7,14 @@ import typer
 
 from lensmill.cli.app import app
 from lensmill.cli.reading import (
-    BandsOption,
     HdusOption,
     PixelScaleOption,
     PsfFwhmOption,
+    SameBandsOption,
     SurveyOption,
     TrustOption,
     WeightsOption,
-    chosen_reading,
+    same_reading,
 )
 from lensmill.cli.shared import DeviceOption, chosen_device, friendly, progress
 
@@ -25,7 +25,7 @@ def check_domain(
     images: Annotated[
         Path | None, typer.Option(help="The folder that was run, if it has moved since.")
     ] = None,
-    bands: BandsOption = "g,r,i",
+    bands: SameBandsOption = None,
     survey: SurveyOption = None,
     pixel_scale: PixelScaleOption = None,
     psf_fwhm: PsfFwhmOption = None,
@@ -42,7 +42,7 @@ def check_domain(
         found = verb(
             run,
             images,
-            reading=chosen_reading(bands, survey, pixel_scale, psf_fwhm, hdus),
+            reading=same_reading(run, bands, survey, pixel_scale, psf_fwhm, hdus),
             weights=weights,
             count=count,
             trust=trust,

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from lensmill.cli.app import app
-from lensmill.cli.shared import friendly, names, numbers
+from lensmill.cli.reading import (
+    HdusOption,
+    PixelScaleOption,
+    PsfFwhmOption,
+    SameBandsOption,
+    SurveyOption,
+    same_reading,
+)
+from lensmill.cli.shared import friendly, names
 
 
 @app.command()
@@ -20,25 +28,21 @@ def export(
     p_lens: Annotated[float, typer.Option(help="Candidates are of at least this p_lens.")] = 0.5,
     ids: Annotated[str, typer.Option(help="Candidates by id, comma-separated, instead.")] = "",
     stamps: Annotated[Path | None, typer.Option(help="mmu: what the run read.")] = None,
-    bands: Annotated[str, typer.Option(help="mmu: as in run.")] = "g,r,i",
-    survey: Annotated[str | None, typer.Option(help="mmu: preset, as in run.")] = None,
-    pixel_scale: Annotated[float | None, typer.Option(help="mmu: arcsec, as in run.")] = None,
-    psf_fwhm: Annotated[str | None, typer.Option(help="mmu: per band, as in run.")] = None,
-    hdus: Annotated[str | None, typer.Option(help="mmu: per band, as in run.")] = None,
+    bands: SameBandsOption = None,
+    survey: SurveyOption = None,
+    pixel_scale: PixelScaleOption = None,
+    psf_fwhm: PsfFwhmOption = None,
+    hdus: HdusOption = None,
 ) -> None:
     """Hand a run to others: lens modellers, catalogue tools, the Multimodal Universe."""
     with friendly():
-        from lensmill.physics.surveys import preset
         from lensmill.survey.export import export as verb
-        from lensmill.survey.reading import Reading
+        from lensmill.survey.run import RUN, reading_of
 
-        reading = Reading(
-            bands=names(bands),
-            survey=preset(survey) if survey else None,
-            pixel_scale=pixel_scale,
-            psf_fwhm=numbers(psf_fwhm, float),
-            hdus=numbers(hdus, int),
-        )
+        reading = None
+        if to == "mmu" and (folder / RUN).is_file():
+            given = same_reading(folder, bands, survey, pixel_scale, psf_fwhm, hdus)
+            reading = reading_of(folder, given)
         done = verb(
             folder,
             out or folder.with_name(f"{folder.resolve().name}-{to}"),

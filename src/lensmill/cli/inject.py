@@ -52,8 +52,8 @@ def inject(
         summary = verb(
             folder,
             out,
-            zero_point=numbers(zero_point, float),
-            gain=numbers(gain, float),
+            zero_point=numbers("--zero-point", zero_point, float),
+            gain=numbers("--gain", gain, float),
             reading=chosen_reading(bands, survey, pixel_scale, psf_fwhm, hdus),
             weights=weights,
             galaxies=galaxies,

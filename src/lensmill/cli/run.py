@@ -8,16 +8,24 @@ import typer
 from lensmill.cli.app import app
 from lensmill.cli.reading import (
     BandsOption,
+    CutOption,
     FolderArgument,
     HdusOption,
+    MaskBitsOption,
     PixelScaleOption,
+    PositionsOption,
     PsfFwhmOption,
     SurveyOption,
     TrustOption,
     WeightsOption,
     chosen_reading,
+    chosen_tiles,
 )
-from lensmill.cli.shared import DeviceOption, chosen_device, friendly, numbers, pair, progress, tell
+from lensmill.cli.shared import GOES_ON, DeviceOption, chosen_device, friendly, progress, tell
+
+PLensOption = Annotated[
+    float | None, typer.Option(min=0.0, max=1.0, help="Model only objects from this p_lens on.")
+]
 
 
 @app.command()
@@ -29,27 +37,18 @@ def run(
     pixel_scale: PixelScaleOption = None,
     psf_fwhm: PsfFwhmOption = None,
     hdus: HdusOption = None,
-    positions: Annotated[
-        Path | None, typer.Option(help="A table of positions to cut from tiles in the folder.")
-    ] = None,
-    cut: Annotated[str, typer.Option(help="Pixels of what is cut: 64, or y,x.")] = "64",
-    mask_bits: Annotated[
-        str | None, typer.Option(help="Bits of unusable pixels in masks, e.g. 0,3.")
-    ] = None,
+    positions: PositionsOption = None,
+    cut: CutOption = None,
+    mask_bits: MaskBitsOption = None,
     weights: WeightsOption = None,
-    catalogue: Annotated[
-        str, typer.Option(help="Catalogue's name; the suffix chooses the format.")
-    ] = "catalogue.parquet",
+    catalogue: Annotated[str, typer.Option(help="Its suffix is the format.")] = "catalogue.parquet",
     images: Annotated[bool, typer.Option(help="Write denoised, source, lens light FITS.")] = False,
     pictures: Annotated[int, typer.Option(min=0, help="Pictures at most.")] = 500,
-    p_lens: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Model only objects from this p_lens on.")
-    ] = None,
+    p_lens: PLensOption = None,
     batch: Annotated[int, typer.Option(min=0, help="Stamps per batch; 0: as memory takes.")] = 0,
     device: DeviceOption = "auto",
     engine: Annotated[
-        str,
-        typer.Option(help="process (this one), local (processes of this machine) or dask."),
+        str, typer.Option(help="process (this one), local (many) or dask.")
     ] = "process",
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each core.")] = 0,
     scheduler: Annotated[str | None, typer.Option(help="A running Dask's, tcp://…")] = None,
@@ -57,10 +56,10 @@ def run(
     dry_run: Annotated[bool, typer.Option(help="Only say how the folder is understood.")] = False,
 ) -> None:
     """Denoise, deblend, classify and model every object in a folder."""
-    with friendly():
+    with friendly(GOES_ON):
         from lensmill.survey.stamps import describe
 
-        tiles = {"positions": positions, "cut": pair(cut), "mask_bits": numbers(mask_bits, int)}
+        tiles = chosen_tiles(positions, cut, mask_bits)
         reading = chosen_reading(bands, survey, pixel_scale, psf_fwhm, hdus, **tiles)
         if dry_run:
             typer.echo("\n\n".join(str(layout) for layout in describe(folder, reading)))
@@ -69,16 +68,8 @@ def run(
         from lensmill.survey.run import run as verb
 
         options = Options(pictures, images, batch, chosen_device(device), p_lens)
+        same = {"reading": reading, "weights": weights, "options": options, "trust": trust}
+        who = Engine(engine, workers, scheduler)
         with progress() as report:
-            summary = verb(
-                folder,
-                out,
-                reading=reading,
-                weights=weights,
-                options=options,
-                catalogue=catalogue,
-                trust=trust,
-                engine=Engine(engine, workers, scheduler),
-                report=report,
-            )
+            summary = verb(folder, out, catalogue=catalogue, engine=who, report=report, **same)
     tell(summary)

@@ -7,6 +7,7 @@ import typer
 
 from lensmill.cli.app import app
 from lensmill.cli.shared import (
+    GOES_ON,
     DeviceOption,
     RecipeOption,
     chosen_device,
@@ -31,7 +32,7 @@ def search(
 ) -> None:
     """Search for a better network and training of a stage by many short trainings (with Optuna);
     the same command goes on, with more --trials further."""
-    with friendly(), progress() as report:
+    with friendly(GOES_ON), progress() as report:
         from lensmill.training.search import search as verb
 
         best = verb(

@@ -13,9 +13,12 @@ RecipeOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
 
+GOES_ON = "interrupted; the same command goes on where this stopped"
+NOTHING_KEPT = "interrupted; nothing was kept"
+
 
 @contextmanager
-def friendly() -> Iterator[None]:
+def friendly(interrupted: str = NOTHING_KEPT) -> Iterator[None]:
     """User mistakes, and what files refuse, become one message and exit code 1; Ctrl-C, 130."""
     try:
         yield
@@ -23,7 +26,7 @@ def friendly() -> Iterator[None]:
         typer.echo(f"lensmill: {_message(error)}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on where this stopped", err=True)
+        typer.echo(interrupted, err=True)
         raise typer.Exit(130) from None
 
 
@@ -74,19 +77,20 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def numbers(text: str | None, kind):  # type: ignore[no-untyped-def]
+def numbers(option: str, text: str | None, kind):  # type: ignore[no-untyped-def]
     if text is None:
         return None
     try:
         return tuple(kind(part) for part in names(text))
     except ValueError:
-        raise ValueError(f"{text!r} is no comma-separated list of numbers") from None
+        which = "whole numbers" if kind is int else "numbers"
+        raise ValueError(f"{option}: {text!r} is no comma-separated list of {which}") from None
 
 
-def pair(text: str) -> tuple[int, int]:
-    sides = numbers(text, int)
+def pair(option: str, text: str) -> tuple[int, int]:
+    sides = numbers(option, text, int)
     if len(sides) not in (1, 2):
-        raise ValueError(f"{text!r} is no side or sides y,x in pixels")
+        raise ValueError(f"{option}: {text!r} is no side or sides y,x in pixels")
     return sides[0], sides[-1]
 
 

@@ -7,6 +7,7 @@ import typer
 
 from lensmill.cli.app import app
 from lensmill.cli.shared import (
+    GOES_ON,
     DeviceOption,
     RecipeOption,
     chosen_device,
@@ -33,7 +34,7 @@ def simulate(
     device: DeviceOption = "auto",
 ) -> None:
     """Simulate a data set to disk. The same command goes on where it stopped, and repairs."""
-    with friendly(), progress() as report:
+    with friendly(GOES_ON), progress() as report:
         from lensmill.evaluation.dataset import describe
         from lensmill.simulation.shards import FIRST_INDEX
         from lensmill.simulation.simulate import simulate as verb

@@ -7,6 +7,7 @@ import typer
 
 from lensmill.cli.app import app
 from lensmill.cli.shared import (
+    GOES_ON,
     DeviceOption,
     RecipeOption,
     chosen_device,
@@ -33,7 +34,7 @@ def train(
 ) -> None:
     """Train the stages of a recipe, in order, then as one chain (`together`) if the recipe says
     so; Ctrl-C saves, the same command goes on."""
-    with friendly(), progress() as report:
+    with friendly(GOES_ON), progress() as report:
         from lensmill.training.together import NAME, together
         from lensmill.training.train import train as verb
 

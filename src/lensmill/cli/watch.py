@@ -17,7 +17,7 @@ from lensmill.cli.reading import (
     WeightsOption,
     chosen_reading,
 )
-from lensmill.cli.shared import DeviceOption, chosen_device, friendly, tell
+from lensmill.cli.shared import GOES_ON, DeviceOption, chosen_device, friendly, tell
 
 
 @app.command()
@@ -39,7 +39,7 @@ def watch(
     trust: TrustOption = False,
 ) -> None:
     """Run the chain on what arrives in a folder, seconds after it arrives, until Ctrl-C."""
-    with friendly():
+    with friendly(GOES_ON):
         from lensmill.survey.run import Options
         from lensmill.survey.watch import watch as verb
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import torch
 
 from lensmill.evaluation.examples import chosen, save_examples
-from lensmill.evaluation.files import read_json
+from lensmill.evaluation.files import plain, read_json
 from lensmill.evaluation.modules import Modules
 from lensmill.evaluation.strata import strata
 from lensmill.evaluation.summary import summarise
@@ -153,14 +153,5 @@ def _write(out: Path, table: dict[str, Column], summary: dict[str, Any]) -> None
     aside = out / "evaluation.part"
     pq.write_table(pa.table(table), aside)
     aside.replace(out / "evaluation.parquet")
-    aside.write_text(json.dumps(_plain(summary), indent=1), encoding="utf-8")
+    aside.write_text(json.dumps(plain(summary), indent=1), encoding="utf-8")
     aside.replace(out / "evaluation.json")
-
-
-def _plain(value: Any) -> Any:
-    """`value` with null for numbers that are not finite, as JSON has it."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -26,12 +26,13 @@ class Share:
 
     @classmethod
     def of(cls, found: NDArray[np.bool_]) -> "Share":
-        """The share of what is true; Jeffreys' interval."""
+        """The share of what is true; Jeffreys' interval, to 0 of none and to 1 of all."""
         count, total = int(found.sum()), len(found)
         if total == 0:
             return cls(float("nan"), float("nan"), float("nan"), 0)
         low, high = beta.ppf((0.16, 0.84), count + 0.5, total - count + 0.5)
-        return cls(count / total, float(low), float(high), total)
+        ends = float(low) if count else 0.0, float(high) if count < total else 1.0
+        return cls(count / total, *ends, total)
 
     @classmethod
     def of_grouped(cls, found: NDArray[np.bool_], group: NDArray[Any]) -> "Share":

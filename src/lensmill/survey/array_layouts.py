@@ -11,14 +11,24 @@ import h5py
 import numpy as np
 
 from lensmill.survey.labels import match_band, split_bands
-from lensmill.survey.raw import RawBand, RawStamp, as_array, as_variance, require_same_shape
+from lensmill.survey.raw import Array, RawBand, RawStamp, as_array, as_variance, require_same_shape
 from lensmill.survey.reading import Entry, Reading, StampError, Unreadable, unreadable
 from lensmill.survey.sidecar import read_sidecar
 
 IMAGES = ("image", "noisy")
 NOISE = ("variance", "rms", "weight")
 PER_OBJECT = ("pixel_scale", "ra", "dec")
-"""Of these there is one for each object, never one for each band."""
+
+_EACH_BAND: tuple[tuple[str, ...], ...] = ((), ("band",), ("object", "band"))
+AXES = {
+    "pixel_scale": ((), ("object",)),
+    "ra": (("object",),),
+    "dec": (("object",),),
+    "sky_sigma": _EACH_BAND,
+    "psf_fwhm": _EACH_BAND,
+    "psf": _EACH_BAND,  # of images (v, u)
+}
+"""What a value may be given for: as many objects as bands would else be taken for either."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +41,11 @@ class ArrayFile:
     @property
     def image(self) -> Any:
         """The array of images, 3-D or 4-D."""
-        image = next((self.values[name] for name in IMAGES if name in self.values), None)
-        if image is None:
+        image: Any = next((self.values[name] for name in IMAGES if name in self.values), None)
+        if not hasattr(image, "shape"):  # a group of HDF5 has none
             have = ", ".join(self.values) or "nothing"
             raise StampError(
-                "no_image", f"{self.source}: no 'image' or 'noisy' in it; it has {have}"
+                "no_image", f"{self.source}: no array 'image' or 'noisy' in it; it has {have}"
             )
         if len(image.shape) not in (3, 4):
             raise StampError(
@@ -60,8 +70,11 @@ class ArrayFile:
 
     def _given_names(self, count: int, reading: Reading) -> tuple[str, ...]:
         given = self.values["bands"]
-        single = isinstance(given, str | bytes)
-        texts = split_bands(_text(given), count) if single else [_text(band) for band in given]
+        if isinstance(given, np.ndarray | h5py.Dataset):
+            given = given[()].tolist() if given.shape else given[()]
+        texts = [_text(band) for band in given] if isinstance(given, list | tuple) else []
+        if len(texts) < 2:
+            texts = split_bands(_text(texts[0] if texts else given), count)
         if len(texts) != count:
             raise StampError(
                 "bad_sidecar", f"{self.source}: bands {given!r} name not the {count} in it"
@@ -69,22 +82,48 @@ class ArrayFile:
         return tuple(match_band(text, reading.bands) or text for text in texts)
 
     def number(self, name: str, index: int, band: int) -> float | None:
-        """`name` of object `index`: a number, one per band, or one per object and band."""
+        """`name` of object `index` in `band`, if there is any."""
+        value = self.value(name, index, band)
+        return None if value is None else float(value)
+
+    def value(self, name: str, index: int, band: int) -> Array | None:
+        """What of `name` is object `index`'s in `band`, by the axes that it has."""
         if name not in self.values:
             return None
-        value = as_array(self.values[name][index] if self._per_object(name) else self.values[name])
-        return float(value if value.ndim == 0 else value[band])
+        number = {"object": index, "band": band}
+        where = tuple(number[axis] for axis in self._axes(name))
+        value = self.values[name]
+        return as_array(value[where] if hasattr(value, "shape") else as_array(value)[where])
 
-    def _per_object(self, name: str) -> bool:
-        shape = np.shape(self.values[name])
-        return len(shape) == 2 or (name in PER_OBJECT and len(shape) == 1)
+    def check(self) -> None:
+        """StampError "bad_sidecar" where a value is not of a shape that it may be of."""
+        for name in filter(self.values.__contains__, AXES):
+            self._axes(name)
 
-    def kernel(self, index: int, band: int) -> Any:
-        """PSF image (v, u) from (band, v, u) or (object, band, v, u), if there is any."""
-        if "psf" not in self.values:
-            return None
-        psf = self.values["psf"]
-        return as_array(psf[index, band] if len(psf.shape) == 4 else psf[band])
+    def _axes(self, name: str) -> tuple[str, ...]:
+        *objects, bands = self.image.shape[:-2]
+        count = {"object": (*objects, 1)[0], "band": bands}
+        single = ((),) if count["object"] == 1 else ()
+        shape, own = self._shape(name), ("v", "u") if name == "psf" else ()
+        if len(shape) >= len(own):
+            for axes in AXES[name] + single:
+                if shape[: len(shape) - len(own)] == tuple(count[axis] for axis in axes):
+                    return axes
+        choices = " or ".join(f"({', '.join((*axes, *own))})" for axes in AXES[name])
+        raise StampError(
+            "bad_sidecar",
+            f"{self.source}: {name} is of shape {shape}; it may be {choices}, of "
+            f"{count['object']} objects and {bands} bands",
+        )
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        value = self.values[name]
+        try:
+            return tuple(value.shape if hasattr(value, "shape") else as_array(value).shape)
+        except (TypeError, ValueError):
+            raise StampError(
+                "bad_sidecar", f"{self.source}: {name} = {value!r} is neither a number nor an array"
+            ) from None
 
     def named(self, entry: Entry) -> Iterator[tuple[int, str]]:
         """Number and id of each object of `entry`: its own, or the file's name and a number.
@@ -119,6 +158,7 @@ def stamps_of(file: ArrayFile, entry: Entry, reading: Reading) -> Iterator[RawSt
     StampError where a band is missing, nothing names them, or there are more or fewer ids.
     """
     names, how = file.names(reading)
+    file.check()
     if absent := [band for band in reading.bands if band not in names]:
         raise StampError(
             "missing_band",
@@ -140,7 +180,7 @@ def _raw_band(file: ArrayFile, index: int, band: int) -> RawBand:
     return RawBand(
         as_array(file.image[where]),
         None if kind is None else as_variance(kind, _noise(file, kind)[where]),
-        file.kernel(index, band),
+        file.value("psf", index, band),
         sky_sigma=file.number("sky_sigma", index, band),
         psf_fwhm=file.number("psf_fwhm", index, band),
         masked=file.values["masked"][where] if "masked" in file.values else None,

@@ -5,14 +5,15 @@ is written again.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lensmill.survey.listing import BAND_CUBES, FILE_PER_BAND, FILE_PER_OBJECT
+from lensmill.survey.listing import ARRAYS, BAND_CUBES, FILE_PER_BAND, FILE_PER_OBJECT, PARQUET
+from lensmill.survey.sidecar import sidecar_path
 from lensmill.survey.stamps import Entry, Reading, find_objects
 
 LINES = "watched.jsonl"
@@ -29,17 +30,23 @@ def listed(folder: Path, reading: Reading) -> dict[Entry, Signature]:
         if not folder.is_dir():
             raise
         return {}
-    signed = ((entry, _signature(entry.files)) for entry in entries)
+    signed = ((entry, signature_of(entry)) for entry in entries)
     return {entry: signature for entry, signature in signed if signature is not None}
 
 
-def _signature(files: Iterable[Path]) -> Signature | None:
-    """None where a file has gone since it was listed."""
+def signature_of(entry: Entry) -> Signature | None:
+    """Of its files and their sidecars; None where one has gone since it was listed."""
     try:
-        states = [(file.name, file.stat()) for file in files]
+        states = [(file.name, file.stat()) for file in _files(entry)]
     except OSError:
         return None
     return tuple((name, state.st_size, state.st_mtime_ns) for name, state in states)
+
+
+def _files(entry: Entry) -> Iterator[Path]:
+    yield from entry.files
+    if entry.layout in (ARRAYS, PARQUET):
+        yield from filter(None, map(sidecar_path, entry.files))
 
 
 @dataclass(frozen=True)

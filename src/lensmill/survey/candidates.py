@@ -1,6 +1,5 @@
 """Candidates: the rows of a finished run that are worth handing to somebody."""
 
-import json
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from lensmill.evaluation.files import read_json
 
 Row = dict[str, Any]
 MODEL = (
@@ -34,7 +35,7 @@ def finished_run(folder: Path) -> FinishedRun:
             f"{folder} holds no finished run: no catalogue.parquet and run.json; give the --out of "
             "one, or finish it by the command that began it"
         )
-    bands = json.loads(state.read_text()).get("bands")
+    bands = read_json(state).get("bands")
     if bands is None:
         raise ValueError(f"{state} says not which bands there are")
     return FinishedRun(pq.read_table(catalogue), tuple(bands))

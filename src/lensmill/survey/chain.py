@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lensmill.evaluation.files import read_json
 from lensmill.provenance import digest, file_digest
+from lensmill.quantities import CLEAN, CLEAN_DISPLAY, SOURCE, SOURCE_DISPLAY
+from lensmill.stages.base import Stage
 from lensmill.stages.pipeline import Pipeline
 from lensmill.training.checkpoint import load_stage
 from lensmill.training.familiar import FILE, with_usual
 from lensmill.weights import FOLDER
 
 ORDER = ("denoise", "deblend", "classify", "regress")
+WRITTEN_BY = {"denoise": (CLEAN, CLEAN_DISPLAY), "deblend": (SOURCE, SOURCE_DISPLAY)}
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class Chain:
 def load_chain(folder: Path | None = None, trust: bool = False) -> Chain:
     """The chain in a folder of weights (default: the shipped one), in the pipeline's order.
 
-    ValueError where the folder holds none of denoise, deblend, classify, regress, or their bands
-    differ.
+    ValueError where the folder holds none of denoise, deblend, classify, regress, or not those that
+    another one needs, or their bands differ.
     """
     folder = FOLDER if folder is None else folder
     paths = {name: folder / f"{name}.safetensors" for name in ORDER}
@@ -61,6 +65,7 @@ def load_chain(folder: Path | None = None, trust: bool = False) -> Chain:
             f"no weights in {folder}: expected {', '.join(p.name for p in paths.values())}"
         )
     stages = {name: load_stage(path, trust) for name, path in found.items()}
+    _check_complete(folder, stages)
     if set(ORDER[:3]) <= found.keys():
         stages["classify"] = with_usual(folder, stages["classify"])
     pipeline = Pipeline(list(stages.values()))
@@ -70,13 +75,24 @@ def load_chain(folder: Path | None = None, trust: bool = False) -> Chain:
     return Chain(pipeline.eval(), digests, _trained_on(next(iter(found.values()))))
 
 
+def _check_complete(folder: Path, stages: dict[str, Stage]) -> None:
+    """ValueError where a stage reads what a file that is not there would have written."""
+    written = {quantity for stage in stages.values() for quantity in stage.writes}
+    for name in [name for name in WRITTEN_BY if name not in stages]:
+        lacking = set(WRITTEN_BY[name]) - written
+        for stage in stages.values():
+            if needed := [each.name for each in stage.reads if each in lacking]:
+                raise ValueError(
+                    f"{folder} has no {name}.safetensors, whose `{needed[0]}` "
+                    f"{type(stage).__name__} reads"
+                )
+
+
 def _trained_on(weights: Path) -> dict[str, Any]:
     card = weights.with_suffix(".json")
     if not card.is_file():
         return {}
-    simulation: dict[str, Any] = (
-        json.loads(card.read_text()).get("recipe", {}).get("simulation", {})
-    )
+    simulation: dict[str, Any] = read_json(card).get("recipe", {}).get("simulation", {})
     return simulation
 
 

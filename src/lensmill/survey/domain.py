@@ -23,6 +23,7 @@ from lensmill.survey.advice import advise, closer
 from lensmill.survey.candidates import finished_run
 from lensmill.survey.chain import Chain, load_chain
 from lensmill.survey.measuring import as_batch
+from lensmill.survey.run import reading_of
 from lensmill.survey.stamps import Reading, Stamp, find_objects, read
 from lensmill.survey.traits import penultimate, traits
 from lensmill.training.loader import Loader
@@ -69,21 +70,20 @@ def check_domain(
     """Compare the objects of `run` with the training simulation of its weights; the comparison.
 
     Up to `count` of the objects are looked at, and as many simulated ones. images: the folder that
-    was run, where it is not that of run.json any more. Writes domain.json, domain.png (yours
-    orange, training blue) and finetune.toml into `run`. ValueError where the run is not finished,
-    the folder is gone, the weights are not those of the run, or have no card that says what they
-    were trained on.
+    was run, where it is not that of run.json any more. reading: None for that of the run. Writes
+    domain.json, domain.png (yours orange, training blue) and finetune.toml into `run`. ValueError
+    where the run is not finished, the folder is gone, weights or reading are not those of the run,
+    or the weights have no card that says what they were trained on.
     """
     table, settings = finished_run(run).table, read_json(run / "run.json")
     folder = images or _folder_read(run, settings)
-    reading = reading or Reading()
+    reading = reading_of(run, reading)
     chain = load_chain(weights, trust)
     if settings.get("weights") != chain.digests:
         raise ValueError(f"{run} was made with other weights; give theirs")
     chain.pipeline.to(device)
     stamps = _stamps(table, folder, reading, count)
     recipe = _trained_by(weights or FOLDER)
-    shape = stamps[0].image.shape[1:]
     yours = look(chain, _batches(stamps, device), lambda n: report(n / 2 / len(stamps), "yours"))
     steps = -(-count // BATCH)
     loader = Loader.of(recipe.simulation, BATCH, "validation", device)
@@ -95,7 +95,9 @@ def check_domain(
     flags = _flags(table)
     advice = advise(found["traits"], flags)
     summary = {**found, "flags": flags, "advice": advice}
-    _write(run, summary, yours, training[kinds > 0], closer(recipe, found["traits"], shape))
+    for shape in _extremes([stamp.image.shape[1:] for stamp in stamps]):
+        recipe = closer(recipe, found["traits"], shape)
+    _write(run, summary, yours, training[kinds > 0], recipe)
     return summary
 
 
@@ -128,10 +130,15 @@ def _stamps(table: pa.Table, folder: Path, reading: Reading, count: int) -> list
     found = list(islice(stamps, count))
     if not found:
         raise ValueError(
-            f"none of the objects of the run is in {folder}, as that is read now: it needs the "
-            "same options as `lensmill run` had (--survey, --pixel-scale, --hdus, ...)"
+            f"none of the objects of the run is in {folder}; is that what `lensmill run` read?"
         )
     return found
+
+
+def _extremes(shapes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The shortest and the longest sides (y, x) of all."""
+    y, x = zip(*shapes, strict=True)
+    return [(pick(y), pick(x)) for pick in (min, max)]
 
 
 def _trained_by(weights: Path) -> Recipe:

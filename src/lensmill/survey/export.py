@@ -15,6 +15,7 @@ from lensmill.survey.hats import write_hats
 from lensmill.survey.lenstronomy_start import lenstronomy_start
 from lensmill.survey.multimodal import write_data_set, write_stamps
 from lensmill.survey.products import harmless
+from lensmill.survey.run import reading_of
 from lensmill.survey.stamps import Reading
 
 PER_CANDIDATE: dict[str, Callable[[Row, tuple[str, ...]], dict[str, Any]]] = {
@@ -70,7 +71,7 @@ def _write_images(folder: Path, out: Path, stamps: Path | None, reading: Reading
     run = finished_run(folder)
     if stamps is None:
         raise ValueError("mmu: give the stamps that the run read")
-    return write_stamps(run, stamps, reading or Reading(bands=run.bands), out)
+    return write_stamps(run, stamps, reading_of(folder, reading), out)
 
 
 def _write_candidates(run: FinishedRun, out: Path, to: str, rows: list[Row]) -> Exported:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lensmill.evaluation.curves import curve_panel, sheet, surface_panel
+from lensmill.evaluation.files import plain
 from lensmill.evaluation.metrics import auroc
 from lensmill.evaluation.operating import INJECTIONS
 from lensmill.evaluation.selection import Bin, Edges, Share, curve, quantile_edges, surface
@@ -95,7 +96,7 @@ def inject(
 
 def _write(out: Path, table: pa.Table, summary: dict[str, Any], trials: "Trials") -> None:
     pq.write_table(table, out / INJECTIONS)
-    (out / "inject.json").write_text(json.dumps({**summary, **provenance()}, indent=1))
+    (out / "inject.json").write_text(json.dumps(plain({**summary, **provenance()}), indent=1))
     picture(trials).save(out / "inject.png")
 
 

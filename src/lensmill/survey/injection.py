@@ -39,10 +39,17 @@ class Photometry:
         gain: tuple[float, ...] | None,
         survey: Survey | None,
     ) -> "Photometry":
-        """One number for all bands, or one for each; without a gain, that of the survey's depth."""
-        if gain is None:
-            gain = _gain_of(bands, _per_band(bands, zero_point, "zero_point"), survey)
-        return cls(_per_band(bands, zero_point, "zero_point"), _per_band(bands, gain, "gain"))
+        """One number for all bands, or one for each; without a gain, that of the survey's depth.
+
+        ValueError where they are for other bands, or not finite, or a gain is not positive.
+        """
+        zero_point = _per_band(bands, zero_point, "zero_point")
+        if not all(map(math.isfinite, zero_point)):
+            raise ValueError(f"zero_point: {zero_point} mag are not all finite")
+        gain = _gain_of(bands, zero_point, survey) if gain is None else gain
+        if not all(0 < each < math.inf for each in gain):
+            raise ValueError(f"gain: {gain} e⁻ per image unit are not all positive and finite")
+        return cls(zero_point, _per_band(bands, gain, "gain"))
 
 
 def _per_band(bands: tuple[str, ...], values: tuple[float, ...], key: str) -> tuple[float, ...]:

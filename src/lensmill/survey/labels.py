@@ -26,6 +26,10 @@ KIND_OF_WORD = {word: kind for kind, words in KINDS.items() for word in words}
 
 _GENERIC = ("primary", "compressed")
 _SEPARATOR = r"[_.\-]"
+_HSC_CUTOUT = re.compile(
+    r"(?P<id>(?:\d+-)?cutout)-(?P<band>HSC-[A-Z]2?)-(?P<rest>.+)", re.IGNORECASE
+)
+"""What HSC's cut-out service calls a file."""
 _PSF_ANYWHERE = re.compile(
     rf"(.*?){_SEPARATOR}?(?<![a-z])psf(?![a-z]){_SEPARATOR}?(.*)", re.IGNORECASE
 )
@@ -53,7 +57,9 @@ def match_band(text: str, bands: tuple[str, ...]) -> str | None:
     whole = text.strip().lower()
     words = re.split(r"[^a-z0-9]+", whole)
     asked = {band.lower(): band for band in bands}
-    named = (whole, "_".join(words), words[0], words[-1])
+    # HSC-R2 and HSC-I2 are the filters that replaced HSC-R and HSC-I
+    last = words[-1].removesuffix("2") if words[0] == "hsc" else words[-1]
+    named = (whole, "_".join(words), words[0], words[-1], last)
     names = (asked[name] for name in named if name in asked)
     return next(names, whole if whole in COMMON_BANDS else None)
 
@@ -61,6 +67,9 @@ def match_band(text: str, bands: tuple[str, ...]) -> str | None:
 def file_label(path: Path, bands: tuple[str, ...]) -> Label:
     """Label of `<id>_<band>_<kind>`, `<id>_<band>`, `<id>_<kind>`, `<band>` or `<id>`."""
     name = stem(path)
+    if match := _HSC_CUTOUT.fullmatch(name):
+        band = match_band(match["band"], bands) or match["band"]
+        return Label(f"{match['id']}-{match['rest']}", band, "image")
     if match := _banded_name(bands).fullmatch(name):
         word = match["before"] or match["after"] or "sci"
         band = match_band(match["band"], bands)

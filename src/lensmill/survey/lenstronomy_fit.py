@@ -53,8 +53,7 @@ def read_stamp(
         names = [hdu.name.upper() for hdu in opened]
         if hdus is None and f"{bands[0]}_SCI".upper() in names:
             hdus = [names.index(f"{band}_SCI".upper()) for band in bands]
-        found = [hdu.data for hdu in opened if hdu.is_image and hdu.data is not None]
-        images = [opened[number].data for number in hdus] if hdus else found[0]
+        images = [opened[number].data for number in hdus] if hdus else _cube(opened, path, bands)
         if np.ndim(images) != 3 or len(images) != len(bands):
             raise ValueError(f"{path}: no image for each of {', '.join(bands)}; give --hdus")
         shape = np.shape(images[0])
@@ -63,6 +62,23 @@ def read_stamp(
             for band, s in zip(bands, sky_sigma, strict=True)
         ]
         return np.array(images, float), np.sqrt(np.array(variances, float))
+
+
+def _cube(opened: fits.HDUList, path: Path, bands: Sequence[str]) -> Array:
+    """The only cube of images, its planes ordered by BANDS or BAND0, BAND1, … if they are there."""
+    found = [hdu for hdu in opened if hdu.is_image and np.ndim(hdu.data) == 3]
+    cubes = [hdu for hdu in found if hdu.name.upper() in ("PRIMARY", "SCI", "IMAGE")] or found
+    if len(cubes) != 1:
+        raise ValueError(f"{path}: {len(cubes)} cubes, and no {bands[0]}_SCI; give --hdus")
+    header, count = cubes[0].header, len(cubes[0].data)
+    text = header.get("BANDS", opened[0].header.get("BANDS", ""))
+    names = list(text) if len(text) == count else text.replace(",", " ").split()
+    names = names or [header[f"BAND{n}"] for n in range(count) if f"BAND{n}" in header]
+    if not names:
+        return np.asarray(cubes[0].data)
+    if len(names) != count or not set(bands) <= set(names):
+        raise ValueError(f"{path}: a cube of bands {names}, not of {', '.join(bands)}")
+    return np.asarray(cubes[0].data)[[names.index(band) for band in bands]]
 
 
 def bands_of(start: Start, images: Array, noise: Array, supersampling: int) -> list[list[Kwargs]]:

@@ -1,11 +1,15 @@
 """Manifest: what of a run is done, one line for each part file, with its digest.
 
-A part counts as done when its line is here and the file has the digest that the line says. Lines
+A part counts as done when its line is here, the file has the digest that the line says, and what it
+was read from is as it was (`files`, a digest of the files' sizes and times). Lines
 are added by the run itself, never by its workers: two of them may, after a failure, have made the
 same part, which is then the same file.
 """
 
 import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +28,48 @@ def part_path(out: Path, number: int) -> Path:
     return out / PARTS / f"part-{number:05d}.parquet"
 
 
-def resumed(out: Path) -> dict[int, Line]:
-    """Lines of the parts that are there and whole, by number; what was left aside is removed."""
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """The folder `out`, made where there is none, for this process and its workers alone.
+
+    ValueError where another is at work in it: what that has half written would be taken for left
+    over. The lock ends with its process, however that ends; not every file system has locks.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if os.name != "posix":
+        yield
+        return
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        _lock(folder, out)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int, out: Path) -> None:
+    import fcntl
+
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ValueError(
+            f"{out}: another run is at work there; wait for its end, or choose another --out"
+        ) from None
+    except OSError:  # a file system without locks
+        return
+
+
+def resumed(out: Path, files: Mapping[int, str]) -> dict[int, Line]:
+    """Lines of the parts that are done, by number, of those whose `files` are as they were.
+
+    What was left aside is removed, and so are parts of other files.
+    """
     tidy(out)
-    lines = {line["part"]: line for line in _lines(out / MANIFEST) if _whole(out, line)}
+    whole = {line["part"]: line for line in _lines(out / MANIFEST) if _whole(out, line)}
+    lines = {n: line for n, line in whole.items() if line.get("files") == files.get(n, "gone")}
+    for number in whole.keys() - lines.keys():
+        part_path(out, number).unlink()
     _rewrite(out / MANIFEST, "".join(json.dumps(line) + "\n" for line in lines.values()))
     return lines
 

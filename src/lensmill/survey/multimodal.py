@@ -5,6 +5,7 @@ rows of pixels, the first at the bottom, mask is true where a pixel is good; psf
 (of a pixel) are in arcsec. Beside it object_id and one column a quantity.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -38,6 +39,7 @@ PART = 256
 UNITS = {quantity.name: quantity.unit for quantity in ALL if quantity.axes == PER_OBJECT}
 
 Array = NDArray[Any]
+Key = tuple[str, str, int]
 
 
 def write_data_set(folder: Path, out: Path) -> int:
@@ -69,16 +71,18 @@ def write_stamps(run: FinishedRun, folder: Path, reading: Reading, out: Path) ->
     The images are as the run saw them: background subtracted, bad pixels filled (ivar 0 and mask
     false there); ivar is of the sky alone.
     """
-    rows = {row["id"]: row for row in run.table.to_pylist()}
+    counts: Counter[tuple[str, str]] = Counter()
+    rows = {_key(row["id"], row["source"], counts): row for row in run.table.to_pylist()}
     scalars = [field.name for field in SCHEMA if not pa.types.is_list(field.type)]
     count = 0
-    for part, stamps in enumerate(_parts(_stamps(folder, reading, rows))):
+    for part, found in enumerate(_parts(_stamps(folder, reading, rows))):
+        keys, stamps = zip(*found, strict=True)
         images = [
             image_column(_of_stamp(s), s.psf_fwhm[None], np.array([s.pixel_scale]), s.bands)
             for s in stamps
         ]
         names = [stamp.id for stamp in stamps]
-        columns = {name: [rows[key][name] for key in names] for name in scalars if name != "id"}
+        columns = {name: [rows[key][name] for key in keys] for name in scalars if name != "id"}
         _write(out, part, names, pa.concat_arrays(images), columns)
         count += len(stamps)
     if not count:
@@ -86,12 +90,24 @@ def write_stamps(run: FinishedRun, folder: Path, reading: Reading, out: Path) ->
     return count
 
 
-def _stamps(folder: Path, reading: Reading, known: Mapping[str, Any]) -> Iterator[Stamp]:
-    for entry in find_objects(folder, reading):
-        yield from (s for s in read(entry, reading) if isinstance(s, Stamp) and s.id in known)
+def _stamps(
+    folder: Path, reading: Reading, known: Mapping[Key, Any]
+) -> Iterator[tuple[Key, Stamp]]:
+    """Those that have a row; what cannot be read had one too, and is counted."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for item in (item for entry in find_objects(folder, reading) for item in read(entry, reading)):
+        key = _key(item.id, item.source, counts)
+        if isinstance(item, Stamp) and key in known:
+            yield key, item
 
 
-def _parts(stamps: Iterator[Stamp]) -> Iterator[list[Stamp]]:
+def _key(id: str, source: str, counts: Counter[tuple[str, str]]) -> Key:
+    """Whose row it is: objects may share id and source, but not their order."""
+    counts[id, source] += 1
+    return id, source, counts[id, source]
+
+
+def _parts(stamps: Iterator[tuple[Key, Stamp]]) -> Iterator[list[tuple[Key, Stamp]]]:
     while part := list(islice(stamps, PART)):
         yield part
 

@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lensmill.survey.array_layouts import IMAGES, NOISE, ArrayFile, stamps_of
+from lensmill.survey.celestial import SAME
+from lensmill.survey.labels import match_band
 from lensmill.survey.raw import Array, RawStamp
 from lensmill.survey.reading import Entry, Reading, StampError, Unreadable, unreadable
 from lensmill.survey.sidecar import read_sidecar
@@ -55,7 +57,7 @@ def read_parquet(entry: Entry, reading: Reading) -> Iterator[RawStamp | Unreadab
     for index, row in _rows(entry.files[0], entry.chosen(total)):
         name = _name(row, f"{entry.id}_{index:0{len(str(total - 1))}d}")
         try:
-            values = {**_values(row, entry.source, len(reading.bands)), **extra}
+            values = {**_values(row, entry.source, reading), **extra}
             file = ArrayFile(entry.source, values)
             yield from stamps_of(file, replace(entry, id=name, rows=None), reading)
         except Exception as error:
@@ -89,7 +91,7 @@ def _name(row: dict[str, pa.Scalar], otherwise: str) -> str:
     return otherwise if text is None else str(text)
 
 
-def _values(row: dict[str, pa.Scalar], source: str, bands: int) -> dict[str, Any]:
+def _values(row: dict[str, pa.Scalar], source: str, reading: Reading) -> dict[str, Any]:
     """The row under the names of an array file."""
     image = next(row[name] for name in IMAGES if name in row)
     if not image.is_valid:
@@ -97,12 +99,14 @@ def _values(row: dict[str, pa.Scalar], source: str, bands: int) -> dict[str, Any
     numbers = {name: row[name].as_py() for name in NUMBERS if name in row}
     values = {name: np.asarray(v, np.float64) for name, v in numbers.items() if v is not None}
     if (fields := _fields(image)) is not None:
-        return values | _of_bands(fields, source)
+        return values | _of_bands(fields, source, reading)
     if "bands" in row:
         values["bands"] = row["bands"].as_py()
     arrays = {name: _array(row[name].values, source) for name in (*NOISE, "psf") if name in row}
     shaped = {"image": _array(image.values, source), **arrays}
-    return values | {name: _shaped(array, row, bands, source) for name, array in shaped.items()}
+    return values | {
+        name: _shaped(array, row, len(reading.bands), source) for name, array in shaped.items()
+    }
 
 
 def _fields(image: pa.Scalar) -> dict[str, pa.Array] | None:
@@ -115,7 +119,7 @@ def _fields(image: pa.Scalar) -> dict[str, pa.Array] | None:
     return {field.name: part for field, part in zip(bands.type, bands.flatten(), strict=True)}
 
 
-def _of_bands(fields: dict[str, pa.Array], source: str) -> dict[str, Any]:
+def _of_bands(fields: dict[str, pa.Array], source: str, reading: Reading) -> dict[str, Any]:
     if not {"band", "flux"} <= set(fields):
         raise StampError(
             "no_image", f"{source}: an image of {', '.join(fields)}; band and flux are needed"
@@ -127,8 +131,21 @@ def _of_bands(fields: dict[str, pa.Array], source: str) -> dict[str, Any]:
     if "mask" in fields and fields["mask"].null_count == 0:
         values["masked"] = _array(fields["mask"], source) == 0
     if "pixel_scale" in values:
-        values["pixel_scale"] = values["pixel_scale"][0]
+        values["pixel_scale"] = _one_scale(values, source, reading)
     return values
+
+
+def _one_scale(values: dict[str, Any], source: str, reading: Reading) -> float:
+    """arcsec, of the asked bands; StampError where they differ and none is given."""
+    pairs = zip(values["bands"], values["pixel_scale"], strict=True)
+    named = {match_band(str(name), reading.bands): float(scale) for name, scale in pairs}
+    scales = {name: named[name] for name in reading.bands if name in named}
+    first, *others = scales.values() or [float(values["pixel_scale"][0])]
+    same = all(first / SAME < other < first * SAME for other in others)
+    if reading.pixel_scale is None and not same:
+        listed = ", ".join(f"{name} {scale:.4f}″" for name, scale in scales.items())
+        raise StampError("scale_mismatch", f"{source}: bands of different pixels: {listed}")
+    return first
 
 
 def _array(array: pa.Array, source: str) -> Array:

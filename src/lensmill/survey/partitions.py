@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from lensmill.provenance import digest
+from lensmill.survey.arrivals import signature_of
 from lensmill.survey.reading import Entry
 from lensmill.survey.stamps import count_objects
 
@@ -18,6 +20,11 @@ class Partition:
     first: int  # objects in the partitions before it
     objects: int  # as listed; what cannot be read counts as one
     entries: tuple[Entry, ...]
+
+    def files(self) -> str:
+        """Digest of where it begins, and of names, sizes and times of its files as they are now."""
+        signed = [(each.source, each.rows, signature_of(each)) for each in self.entries]
+        return digest(repr((self.first, self.objects, signed)).encode())
 
 
 def partitions(entries: Iterable[Entry], size: int = SIZE) -> list[Partition]:

@@ -1,7 +1,9 @@
 """Positions: where to cut stamps, from a table of any format or a HATS catalogue."""
 
+import csv
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +22,7 @@ PARQUET = (".parquet", ".pq")
 def read_positions(path: Path) -> list[Position]:
     """A position for each row: right ascension and declination in degrees, NaN where missing.
 
-    Without a column of ids they are the rows' numbers. ValueError where there is no such table, it
+    Where there is no id it is the row's number. ValueError where there is no such table, it
     is empty, or has no column for the coordinates.
     """
     table = _hats(path) if path.is_dir() else _table(path)
@@ -43,6 +45,8 @@ def _wanted(columns: list[str]) -> list[str]:
 
 def _table(path: Path) -> Table:
     """Of Parquet, which may be wide, the columns that are used; else all."""
+    if path.suffix.lower() == ".csv":
+        return _with_ids(read_table(path))
     if path.suffix.lower() not in PARQUET or not path.is_file():
         return read_table(path)
     try:
@@ -57,7 +61,21 @@ def _from_arrow(path: Path, table: pa.Table) -> Table:
     columns = {
         name: Column(table[name].to_numpy(), unit.decode() or None) for name, unit in units.items()
     }
+    if name := _find(table.column_names, ID):  # numpy makes floats of numbers with a null
+        columns[name] = Column(np.array(table[name].to_pylist(), object))
     return Table(path, columns)
+
+
+def _with_ids(table: Table) -> Table:
+    """CSV with its ids as they are written: 0007 is no number."""
+    name = _find(list(table.columns), ID)
+    with table.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        rows = csv.DictReader(file, skipinitialspace=True)
+        rows.fieldnames = [each.strip() for each in rows.fieldnames or ()]
+        ids = [(row[name] or "").strip() for row in rows] if name in rows.fieldnames else []
+    if name is None or len(ids) != len(table.columns[name].values):
+        return table  # one that `csv` does not take apart as astropy does
+    return Table(table.path, {**table.columns, name: Column(np.array(ids, object))})
 
 
 def _hats(path: Path) -> Table:
@@ -70,7 +88,10 @@ def _hats(path: Path) -> Table:
         ) from None
     catalogue = lsdb.open_catalog(path)
     rows = catalogue[_wanted(list(catalogue.columns))].compute()
-    return Table(path, {name: Column(rows[name].to_numpy()) for name in rows.columns})
+    columns = {name: Column(rows[name].to_numpy()) for name in rows.columns}
+    if name := _find(list(columns), ID):
+        columns[name] = Column(rows[name].to_numpy(object, na_value=None))
+    return Table(path, columns)
 
 
 def _coordinate(table: Table, names: tuple[str, ...]) -> NDArray[np.float64]:
@@ -87,5 +108,17 @@ def _ids(table: Table, count: int) -> list[str]:
     name = _find(list(table.columns), ID)
     if name is None:
         return [str(number) for number in range(count)]
-    values = np.ma.filled(table.columns[name].values.astype(object), "")
-    return [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values]
+    values = table.columns[name].values
+    mask = np.ma.getmaskarray(values)
+    texts = map(_text, np.ma.getdata(values).astype(object))
+    return [
+        str(row) if missing or not text else text
+        for row, (missing, text) in enumerate(zip(mask, texts, strict=True))
+    ]
+
+
+def _text(value: Any) -> str:
+    """Nothing where there is no id."""
+    if value is None or value != value:
+        return ""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

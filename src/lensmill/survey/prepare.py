@@ -66,7 +66,7 @@ def prepare(raw: RawBand, where: str) -> PreparedBand:
 
 
 def _find_bad(raw: RawBand, where: str) -> Mask:
-    """Pixels that are not finite, not observed, or rows and columns of zeros along an edge."""
+    """Pixels that are not finite, not observed, or rows and columns of one value along an edge."""
     finite = np.abs(raw.image) < MOST
     if not finite.any():
         raise StampError("all_nan", f"{where}: no pixel is a finite number")
@@ -91,9 +91,9 @@ def _unobserved(raw: RawBand, where: str) -> Mask:
 
 
 def _blank_edges(image: Array) -> Mask:
-    """Rows and columns of zeros that reach the edge: cut-outs across the end of a tile."""
-    zero = image == 0
-    rows, columns = _reaching_the_edge(zero.all(1)), _reaching_the_edge(zero.all(0))
+    """Rows and columns of one value, 0 or −99, up to the edge: cut-outs across a tile's end."""
+    rows = _reaching_the_edge((image == image[:, :1]).all(1))
+    columns = _reaching_the_edge((image == image[:1]).all(0))
     return rows[:, None] | columns[None, :]
 
 

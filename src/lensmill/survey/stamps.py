@@ -14,7 +14,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from lensmill.survey.array_layouts import count_in_array, read_arrays
-from lensmill.survey.celestial import Celestial, celestial
+from lensmill.survey.celestial import Celestial, agreeing, celestial
 from lensmill.survey.fits_layouts import count_in_cubes, read_band_cubes, read_object
 from lensmill.survey.listing import ARRAYS, BAND_CUBES, PARQUET, SHARD, list_entries
 from lensmill.survey.parquet_layouts import count_in_parquet, read_parquet
@@ -169,9 +169,9 @@ def _finished(raw: RawStamp | Unreadable, reading: Reading) -> Stamp | Unreadabl
 def _stamp(raw: RawStamp, reading: Reading) -> Stamp:
     """`raw` with everything that the files do not say estimated or assumed."""
     _check_shapes(raw, reading.bands)
-    sky = raw.sky or _agreeing_celestial(raw, reading.bands)
+    sky, shifted = _celestial(raw, reading)
     pixel_scale, flags = _pixel_scale(raw, sky, reading)
-    flags += raw.flags + (("bands_by_position",) if raw.bands_from == "position" else ())
+    flags += shifted + raw.flags + (("bands_by_position",) if raw.bands_from == "position" else ())
     named = list(zip(reading.bands, raw.bands, strict=True))
     prepared = [prepare(band, f"{raw.source}, band {name}") for name, band in named]
     widths = [find_fwhm(band, name, pixel_scale, reading) for name, band in named]
@@ -217,19 +217,14 @@ def _check_conditions(source: str, conditions: dict[str, float]) -> None:
             raise StampError("bad_conditions", f"{source}: its {name} is {value:g} arcsec")
 
 
-def _agreeing_celestial(raw: RawStamp, names: tuple[str, ...]) -> Celestial | None:
-    """The first WCS among the bands; StampError where two bands have unlike pixels."""
+def _celestial(raw: RawStamp, reading: Reading) -> tuple[Celestial | None, tuple[str, ...]]:
+    """The first WCS among the bands, and a flag; StampError where two show unlike pixels."""
+    if raw.sky is not None:
+        return raw.sky, ()
     y, x = raw.bands[0].image.shape
-    every = {
-        name: sky
-        for name, band in zip(names, raw.bands, strict=True)
-        if (sky := celestial(band.header, (y, x))) is not None
-    }
-    scales = {name: sky.pixel_scale for name, sky in every.items()}
-    if scales and max(scales.values()) > 1.01 * min(scales.values()):
-        listed = ", ".join(f"{name} {scale:.4f}″" for name, scale in scales.items())
-        raise StampError("scale_mismatch", f"{raw.source}: bands of different pixels: {listed}")
-    return next(iter(every.values()), None)
+    pairs = zip(reading.bands, raw.bands, strict=True)
+    skies = {name: celestial(band.header, (y, x)) for name, band in pairs}
+    return agreeing(raw.source, skies, (y, x), reading.pixel_scale)
 
 
 def _pixel_scale(

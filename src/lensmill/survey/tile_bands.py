@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lensmill.survey.celestial import Celestial, Floats, celestial
+from lensmill.survey.celestial import APART, SHIFTED, Celestial, Floats, celestial, one_scale
 from lensmill.survey.choose import choose
 from lensmill.survey.fits_layouts import companions, first_companions
 from lensmill.survey.masks import unusable_bits
@@ -14,9 +14,6 @@ from lensmill.survey.raw import require_same_shape
 from lensmill.survey.reading import Entry, Reading, StampError
 from lensmill.survey.tile_names import tile_label
 from lensmill.survey.windows import Corners, tile_planes
-
-SHIFTED = 0.25
-"""Pixels by which bands may lie beside each other without a flag."""
 
 TIE = 1e-6
 """Pixels. Half-way between two windows it is the later, whatever the WCS loses in its digits."""
@@ -55,17 +52,17 @@ def open_tile(entry: Entry, reading: Reading, stack: ExitStack) -> Tile:
     if not images:
         raise StampError("no_image", f"{entry.source}: no image of {', '.join(reading.bands)}")
     choice = choose(images, entry.source, reading)
-    sides = {
-        "noise": first_companions(planes, entry.source, reading),
-        "mask": _for_all(planes, "mask", entry.source, reading),
-        "psf": _for_all(planes, "psf", entry.source, reading),
-        "fwhm_map": _for_all(planes, "fwhm", entry.source, reading),
-    }
+    named = {band: choice.planes[band] for band in reading.bands}
+    sides = {"noise": first_companions(planes, named, entry.source, reading)}
+    for side, kind in (("mask", "mask"), ("psf", "psf"), ("fwhm_map", "fwhm")):
+        sides[side] = _for_all(planes, kind, named, entry.source, reading)
     bands = tuple(
-        _band(entry, name, choice.planes[name], {k: v.get(name) for k, v in sides.items()}, reading)
-        for name in reading.bands
+        _band(entry, name, image, {k: v.get(name) for k, v in sides.items()}, reading)
+        for name, image in named.items()
     )
-    _check_scales(entry, bands, reading)
+    skies = {name: band.sky for name, band in zip(named, bands, strict=True)}
+    one_scale(entry.source, skies, reading.pixel_scale)
+    _check_turned(entry.source, skies, images[0].data.shape, reading)
     return Tile(bands, choice.how, choice.found, _flags(bands))
 
 
@@ -82,12 +79,14 @@ def _planes(entry: Entry, reading: Reading, stack: ExitStack) -> list[Plane]:
     return [plane for file, hdus in opened for plane in tile_planes(hdus, file, reading.bands)]
 
 
-def _for_all(planes: list[Plane], kind: str, source: str, reading: Reading) -> dict[str, Plane]:
+def _for_all(
+    planes: list[Plane], kind: str, images: dict[str, Plane], source: str, reading: Reading
+) -> dict[str, Plane]:
     """Planes of `kind` by band; a single one without a name is that of every band."""
     there = [plane for plane in planes if plane.kind == kind]
     if len(there) == 1 and not any(there[0].names):
         return dict.fromkeys(reading.bands, there[0])
-    return companions(planes, kind, source, reading)
+    return companions(planes, kind, images, source, reading)
 
 
 def _band(
@@ -124,12 +123,15 @@ def _model_fwhm(entry: Entry, band: str, scale: float, reading: Reading) -> floa
     return None
 
 
-def _check_scales(entry: Entry, bands: tuple[TileBand, ...], reading: Reading) -> None:
-    scales = [band.sky.pixel_scale for band in bands]
-    if max(scales) > 1.01 * min(scales):
-        pairs = zip(reading.bands, scales, strict=True)
-        listed = ", ".join(f"{name} {scale:.4f}″" for name, scale in pairs)
-        raise StampError("scale_mismatch", f"{entry.source}: bands of different pixels: {listed}")
+def _check_turned(
+    source: str, skies: dict[str, Celestial], shape: tuple[int, int], reading: Reading
+) -> None:
+    """StampError where a band is turned: it may lie elsewhere, but a cut would not be the same."""
+    name, *others = skies
+    for other in others if reading.pixel_scale is None else ():
+        spread = np.ptp(skies[name].shifts(skies[other], shape), axis=0).max()
+        if skies[name] is not skies[other] and spread * max(reading.cut) > APART * max(shape):
+            raise StampError("wcs_mismatch", f"{source}: band {other} is turned against {name}")
 
 
 def _flags(bands: tuple[TileBand, ...]) -> tuple[str, ...]:

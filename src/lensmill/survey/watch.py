@@ -1,6 +1,5 @@
 """Watch: what arrives in a folder goes through the chain seconds after it is whole."""
 
-import json
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,16 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lensmill.evaluation.files import read_json
 from lensmill.evaluation.report import report as write_report
-from lensmill.provenance import digest, provenance
+from lensmill.provenance import provenance
 from lensmill.survey.arrivals import Arrivals, Signature, listed, rows_from
 from lensmill.survey.catalogue import as_table, write_catalogue
 from lensmill.survey.chain import Chain, load_chain
 from lensmill.survey.job import Job, Options
-from lensmill.survey.manifest import part_path
+from lensmill.survey.manifest import alone, part_path, write_json
 from lensmill.survey.part import process
 from lensmill.survey.partitions import Partition
-from lensmill.survey.run import Summary
+from lensmill.survey.run import RUN, Summary, reading_digest, recorded
 from lensmill.survey.stamps import Entry, Reading
 from lensmill.training.interrupt import whole
 
@@ -51,7 +51,7 @@ def watch(
     idle: seconds without an arrival after which it ends by itself. Each batch of arrivals is a
     part file in `out`/parts as soon as it is done; the catalogue and the page are written at the
     end. What is changed is read again, and its newest rows count. The same call goes on where it
-    stopped. ValueError where there is no `folder`, or `out` holds something else.
+    stopped. ValueError where there is no `folder`, or `out` holds something else, or a run at work.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
@@ -59,47 +59,44 @@ def watch(
     chain = load_chain(weights, trust)
     if chain.pipeline.bands != tuple(reading.bands):
         raise ValueError(f"the weights are for bands {chain.pipeline.bands}, not {reading.bands}")
-    _claim(out, folder, reading, chain)
     precision = options.precision or "32-true"
     job = Job(out, weights, reading, trust, chain.digest, options, precision)
-    arrivals = Arrivals.resumed(out)
-    parts = (part_path(out, number) for number in range(len(arrivals.parts)))
-    done = sum(pq.read_metadata(part).num_rows for part in parts)
-    try:
-        for entries in _arriving(folder, reading, arrivals, interval, idle):
-            with whole():
-                rows = _write(entries, arrivals, done, job)
-            done += len(rows)
-            tell(_line(entries, rows))
-    except KeyboardInterrupt:
-        tell("stopped; writing the catalogue")
-    return _finish(out, arrivals, chain)
+    with alone(out):
+        _claim(out, folder, reading, chain)
+        arrivals = Arrivals.resumed(out)
+        try:
+            _work(_arriving(folder, reading, arrivals, interval, idle), arrivals, job, tell)
+        except KeyboardInterrupt:
+            tell("stopped; writing the catalogue")
+        return _finish(out, arrivals, chain)
 
 
 def _claim(out: Path, folder: Path, reading: Reading, chain: Chain) -> None:
     """Makes `out` this watch's, or finds that it is."""
     identity = {
         "watched": str(folder.resolve()),
-        "reading_digest": digest(repr(reading).encode()),
+        "reading_digest": reading_digest(reading),
         "weights": chain.digests,
     }
-    path = out / "run.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    path = out / RUN
+    found = read_json(path) if path.is_file() else None
     if found is None and out.is_dir() and any(out.iterdir()):
         raise ValueError(f"{out} is not empty and holds no watch; choose another --out")
     changed = [key for key, value in identity.items() if found and found.get(key) != value]
     if changed:
         raise ValueError(f"{out} holds another run ({', '.join(changed)} differ); choose another")
     if found is None:
-        out.mkdir(parents=True, exist_ok=True)
-        content = {**identity, "bands": list(reading.bands), **provenance()}
-        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        began = {"bands": list(reading.bands), "reading": recorded(reading)}
+        write_json(path, {**identity, **began, **provenance()})
 
 
 def _arriving(
     folder: Path, reading: Reading, arrivals: Arrivals, interval: float, idle: float | None
 ) -> Iterator[dict[Entry, Signature]]:
-    """Batches of entries that are whole and not done, as they come."""
+    """Batches of entries that are whole and not done, as they come.
+
+    It ends by itself after two looks that see the same, so that what is there is never passed over.
+    """
     before: dict[Entry, Signature] = {}
     last = monotonic()
     while True:
@@ -108,11 +105,24 @@ def _arriving(
         if new:
             yield dict(islice(new.items(), MOST))
             last = monotonic()
-        before = now
+        settled, before = now == before, now
         if len(new) <= MOST:
-            if idle is not None and monotonic() - last >= idle:
+            if idle is not None and settled and monotonic() - last >= idle:
                 return
             sleep(interval)
+
+
+def _work(
+    batches: Iterator[dict[Entry, Signature]], arrivals: Arrivals, job: Job, tell: Tell
+) -> None:
+    """Each of the batches as a part, beside those that are there."""
+    parts = (part_path(job.out, number) for number in range(len(arrivals.parts)))
+    done = sum(pq.read_metadata(part).num_rows for part in parts)
+    for entries in batches:
+        with whole():
+            rows = _write(entries, arrivals, done, job)
+        done += len(rows)
+        tell(_line(entries, rows))
 
 
 def _write(
@@ -144,10 +154,8 @@ def _finish(out: Path, arrivals: Arrivals, chain: Chain) -> Summary:
     failed = table.filter(pc.is_valid(table["reason"]))["flags"].to_pylist()
     counts = {reason: failed.count(reason) for reason in sorted(set(failed))}
     summary = Summary(out, table.num_rows, len(failed), counts)
-    path = out / "run.json"
-    state = json.loads(path.read_text(encoding="utf-8"))
     finished = {"objects": summary.objects, "failed": summary.failed, "reasons": counts}
-    content = {**state, **finished, "weights_digest": chain.digest}
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    state = read_json(out / RUN)
+    write_json(out / RUN, {**state, **finished, "weights_digest": chain.digest})
     write_report(out)
     return summary
