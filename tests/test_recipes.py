@@ -118,9 +118,10 @@ def test_lsst_has_every_kind_in_its_share(lsst):
     """To four standard deviations of the count."""
     recipe, scene = lsst
     keywords = recipe.population.keywords
-    shares = {kind: 0.5 * share for kind, share in keywords["impostors"].items()}
-    left = 0.5 - sum(shares.values())
-    shares |= {"lens": 0.5, "empty": left * keywords["empty_fraction"]}
+    lenses = keywords["lens_fraction"]
+    shares = {kind: (1 - lenses) * share for kind, share in keywords["impostors"].items()}
+    left = 1 - lenses - sum(shares.values())
+    shares |= {"lens": lenses, "empty": left * keywords["empty_fraction"]}
     shares["unlensed_source"] = left * (1 - keywords["empty_fraction"])
     assert set(shares) == set(KINDS)
     count = torch.bincount(scene.kind, minlength=len(KINDS)).numpy()

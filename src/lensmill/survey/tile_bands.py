@@ -54,7 +54,7 @@ def open_tile(entry: Entry, reading: Reading, stack: ExitStack) -> Tile:
     choice = choose(images, entry.source, reading)
     named = {band: choice.planes[band] for band in reading.bands}
     sides = {"noise": first_companions(planes, named, entry.source, reading)}
-    for side, kind in (("mask", "mask"), ("psf", "psf"), ("fwhm_map", "fwhm")):
+    for side, kind in {"mask": "mask", "psf": "psf", "fwhm_map": "fwhm"}.items():
         sides[side] = _for_all(planes, kind, named, entry.source, reading)
     bands = tuple(
         _band(entry, name, image, {k: v.get(name) for k, v in sides.items()}, reading)
