@@ -120,7 +120,8 @@ def agreeing(
     if not there:
         return None, ()
     name, first = next(iter(there.items()))
-    alike = {n: s for n, s in there.items() if s is not first and _alike(s, first)}
+    own = first.header.tostring()  # most bands share one WCS, and to compare two takes longer
+    alike = {n: s for n, s in there.items() if _alike(s, first) and s.header.tostring() != own}
     shifts = {n: float(np.hypot(*first.shifts(s, shape).T).max()) for n, s in alike.items()}
     other = max(shifts, key=shifts.__getitem__, default=name)
     most = shifts.get(other, 0.0)
