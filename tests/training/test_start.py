@@ -30,6 +30,7 @@ def test_a_training_can_set_out_from_weights(tiny, tmp_path):
         torch.testing.assert_close(load_file(path)[name], value)
     assert _card(path)["started_from"] == file_digest(weights)
     assert "started_from" not in _card(weights)
+    assert (_card(weights)["part"], _card(path)["part"]) == (0, own_part(0, file_digest(weights)))
 
 
 def test_it_learns_from_systems_that_the_weights_have_not_seen(tiny, tmp_path):

@@ -72,8 +72,8 @@ def calibrate(
     """Calibrate the weights in a folder on `count` systems of the validation split.
 
     `Classify.temperature`: p_lens is the likeliest, of the systems that it learns from.
-    `Regress.spread` and `tilt`: 68 % intervals, narrow or wide, hold 68 % of the true ln θ_E, and
-    of e1 and e2 together.
+    `Regress.spread` and `tilt`: 68 % intervals hold 68 % of the true ln θ_E, and of e1 and e2
+    together; narrow and wide ones as nearly alike as a power of σ makes them.
     familiar.safetensors: what systems look like, from which `ood` and the flag unlike_training
     follow. Cards say so. average: for use with averaging (`Averaged`). trust: parts from outside
     this package are imported. Whatever was calibrated before is replaced.

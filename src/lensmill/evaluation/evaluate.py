@@ -23,7 +23,7 @@ from lensmill.quantities import Batch
 from lensmill.simulation.shards import FIRST_INDEX, Split
 from lensmill.stages.display import with_displays
 from lensmill.training.build import build_survey
-from lensmill.training.loader import Loader, own_part
+from lensmill.training.loader import Loader
 from lensmill.training.recipe import Recipe
 
 Report = Callable[[float, str], None]
@@ -84,13 +84,12 @@ def evaluate(
 
 
 def _part(recipe: Recipe, split: Split, weights: Path) -> int:
-    """Of the training split, the part of the stage with most stages before it."""
+    """Of the training split, the part that the stage with most stages before it learned from."""
     if split != "train" or not recipe.stages:
         return 0
     last = max(reversed(recipe.stages), key=lambda name: len(recipe.stages[name].upstream))
-    card = weights / f"{last}.json"
-    started_from = read_json(card).get("started_from") if card.is_file() else None
-    return own_part(len(recipe.stages[last].upstream), started_from)
+    card, depth = weights / f"{last}.json", len(recipe.stages[last].upstream)
+    return int(read_json(card).get("part", depth)) if card.is_file() else depth
 
 
 def _systems(

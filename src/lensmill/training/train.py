@@ -201,6 +201,7 @@ class StageTraining(Loop):
             "parameters": sum(p.numel() for p in self.stage.parameters()),
             "scores": self.validate(),
             **({"started_from": self.started_from} if self.started_from else {}),
+            **({"part": self.loader.part} if isinstance(self.loader, Loader) else {}),
             **account(self.recipe, progress),
             **self.data,
             **provenance(
