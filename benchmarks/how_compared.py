@@ -50,6 +50,12 @@ COLUMNS = {
     "coverage68_theta_e": "68 % of θ_E",
     "counter_images_kept": "counter-images kept",
 }
+GAP = {
+    "chained": "chained",
+    "amplitude_known": "amplitudes known",
+    "leak_known": "and lens light",
+    "limit": "limit",
+}
 
 
 def table(result: dict[str, Any]) -> str:
@@ -75,6 +81,15 @@ def ablation(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def gap(result: dict[str, Any]) -> str:
+    """A row for each kind of system; decibels."""
+    lines = [f"| systems | n | {' | '.join(GAP.values())} |", "|---" * 6 + "|"]
+    for name, found in result["rows"].items():
+        cells = [_cell(found[column]) for column in GAP]
+        lines.append(f"| {name} | {found['limit']['n']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _cell(figure: dict[str, float] | None) -> str:
     if figure is None:
         return "–"
@@ -94,6 +109,7 @@ def main() -> None:
     text = PAGE.read_text()
     for name, file, make in (
         ("measured", "table1", table),
+        ("gap", "gap", gap),
         ("ablation", "ablation", ablation),
     ):
         result = json.loads((RESULTS / f"{file}.json").read_text())
