@@ -83,12 +83,12 @@ def main() -> None:
     count = len(limits["index"])
     if not np.array_equal(limits["index"], FIRST_INDEX["test"] + np.arange(count)):
         raise SystemExit(f"{path}: not the first systems of the test split, in their order")
-    chain = load_chain(Path(weights)).pipeline
+    chain = load_chain(Path(weights))
     loader = Loader.of(read_recipe(Path(recipe)).simulation, BATCH, "test")
     found: list[Table] = []
     for step in range(math.ceil(count / BATCH)):
         truth = loader(step)
-        found.append(seen(truth, chain.predict(truth)["source"].float()))
+        found.append(seen(truth, chain.pipeline.predict(truth)["source"].float()))
     table = {name: np.concatenate([each[name] for each in found])[:count] for name in found[0]}
     table["limit"] = limits["display_psnr_source_chained_limit"]
     result = {
@@ -96,7 +96,7 @@ def main() -> None:
         for name, chosen in rows(limits)
     }
     command = " ".join(["python benchmarks/gap.py", *sys.argv[1:]])
-    told = {"rows": result, **provenance(), "command": command}
+    told = {"rows": result, **provenance(weights=chain.digests), "command": command}
     RESULTS.write_text(json.dumps(plain(told), indent=1, ensure_ascii=False) + "\n")
     print(json.dumps(result, indent=1, ensure_ascii=False))
 
