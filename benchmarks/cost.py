@@ -6,7 +6,8 @@ COMPACT: a folder of weights, or a recipe (compact), whose networks are then unt
 learn changes no cost. The paper's networks are those of recipes/paper.toml. Each chain runs from
 what it reads of the observed image to the posterior with everything that its stages do; the
 paper's is given its eight-bit picture ready-made. Chains and ways to run them take turns, each
-ROUNDS times, and the fastest round counts; the compact chain on IMAGES, in batches of the size
+ROUNDS times, and the fastest round counts (the ratio of each round is kept beside it); the
+compact chain on IMAGES, in batches of the size
 that `lensmill run` chooses, the paper's on the first SLOW of them. The ratio is that of each
 chain's fastest way. FLOPs: two for a multiplication with an addition in convolutions and matrix
 products, 5/2 N log2 N for the Fourier transform of N pixels; what is done to single pixels is in
@@ -148,7 +149,7 @@ class Way:
 def measured(
     chains: dict[str, Pipeline], images: dict[str, Batch], device: str, rounds: int
 ) -> dict[str, dict[str, Any]]:
-    """{chain: {way: seconds per image}}, all taking turns."""
+    """{chain: {way: seconds per image}}, all taking turns; and the ratio that each round gave."""
     ways = {
         (name, kind): Way(chain.to(device), _on(images[name], device), kind)
         for name, chain in chains.items()
@@ -157,10 +158,20 @@ def measured(
     for _ in range(rounds + (device == "cuda")):  # a GPU's first round chooses its kernels
         for way in ways.values():
             way()
-    return {
-        name: {kind: way.seconds() for (owner, kind), way in ways.items() if owner == name}
-        for name in chains
+    by_chain = {
+        name: {kind: way for (owner, kind), way in ways.items() if owner == name} for name in chains
     }
+    found = {n: {kind: w.seconds() for kind, w in each.items()} for n, each in by_chain.items()}
+    return {**found, "ratios": _ratios(by_chain)}
+
+
+def _ratios(ways: dict[str, dict[str, Way]]) -> list[float]:
+    """Seconds of the paper's chain over the compact one's, each at its fastest, of each round."""
+    fast = {
+        name: [min(each) for each in zip(*(w.rounds["chain"] for w in kinds.values()), strict=True)]
+        for name, kinds in ways.items()
+    }
+    return [paper / compact for paper, compact in zip(fast["paper"], fast["compact"], strict=True)]
 
 
 def _on(batch: Batch, device: str) -> Batch:
@@ -197,6 +208,7 @@ def report(chains: dict[str, Pipeline], times: dict[str, Any], one: Batch) -> di
             f"images_per_second_{device}": rate / paper["images_per_second"][device]
             for device, rate in compact["images_per_second"].items()
         },
+        **{f"images_per_second_{d}_each_round": found["ratios"] for d, found in times.items()},
     }
     return result
 

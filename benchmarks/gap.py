@@ -1,11 +1,12 @@
 """What is between the chained source and the information limit, in display PSNR.
 
-python benchmarks/gap.py WEIGHTS RECIPE LIMITS.parquet
+python benchmarks/gap.py WEIGHTS RECIPE LIMITS.parquet [RESULT.json]
 
 On the systems of the test split that have limits (`lensmill limits`), without a lens and with one,
-by the source's S/N: the chained source as it is; as it would be if, in each band, somebody who
-knows the true source set its amplitude; if they also took from it, where it is not dark, as much
-of the true lens light as there is in it; and the limit. Writes benchmarks/results/gap.json.
+by the source's S/N: the chained source as it is; as it is where everything is seen all eight ways
+up; as it would be if, in each band, somebody who knows the true source set its amplitude; if they
+also took from it, where it is not dark, as much of the true lens light as there is in it; and the
+limit. Writes RESULT (in benchmarks/results: gap.json).
 """
 
 import json
@@ -26,6 +27,7 @@ from lensmill.physics.display import calibrated, display_psnr
 from lensmill.provenance import provenance
 from lensmill.quantities import Batch
 from lensmill.simulation.shards import FIRST_INDEX
+from lensmill.stages.averaged import Averaged
 from lensmill.survey.chain import load_chain
 from lensmill.training.loader import Loader
 from lensmill.training.recipe import read_recipe
@@ -49,13 +51,17 @@ def best(source: Tensor, true: Tensor, parts: list[Tensor]) -> Tensor:
     return source + (share.mT @ basis)[..., 0, :].reshape(source.shape).to(source)
 
 
-def seen(truth: Batch, source: Tensor) -> Table:
-    """A row for each system: its display PSNR, as deblended and with what was known better."""
+def seen(truth: Batch, source: Tensor, averaged: Tensor) -> Table:
+    """A row for each system: its display PSNR, as deblended and with what was known better.
+
+    averaged: the source of the sky turned all eight ways.
+    """
     bright = source.abs() > DARK * truth["sky_sigma"][..., None, None]
     lens = (truth["clean"] - truth["source"]) * bright
     noisy, true = (calibrated(truth[name], truth["zero_point"]) for name in ("noisy", "source"))
     images = {
         "chained": source,
+        "averaged": averaged,
         "amplitude_known": best(source, truth["source"], [source]),
         "leak_known": best(source, truth["source"], [source, lens]),
     }
@@ -77,18 +83,20 @@ def rows(limits: Table) -> Iterator[tuple[str, np.ndarray]]:
 
 @torch.no_grad()
 def main() -> None:
-    weights, recipe, path = sys.argv[1:]
+    weights, recipe, path, *others = sys.argv[1:]
     read = read_parquet(Path(path))
     limits = {name: read[name].to_numpy() for name in read.column_names}
     count = len(limits["index"])
     if not np.array_equal(limits["index"], FIRST_INDEX["test"] + np.arange(count)):
         raise SystemExit(f"{path}: not the first systems of the test split, in their order")
     chain = load_chain(Path(weights))
+    averaged = Averaged(list(chain.pipeline.members)).eval()
     loader = Loader.of(read_recipe(Path(recipe)).simulation, BATCH, "test")
     found: list[Table] = []
     for step in range(math.ceil(count / BATCH)):
         truth = loader(step)
-        found.append(seen(truth, chain.pipeline.predict(truth)["source"].float()))
+        sources = (each.predict(truth)["source"].float() for each in (chain.pipeline, averaged))
+        found.append(seen(truth, *sources))
     table = {name: np.concatenate([each[name] for each in found])[:count] for name in found[0]}
     table["limit"] = limits["display_psnr_source_chained_limit"]
     result = {
@@ -97,7 +105,8 @@ def main() -> None:
     }
     command = " ".join(["python benchmarks/gap.py", *sys.argv[1:]])
     told = {"rows": result, **provenance(weights=chain.digests), "command": command}
-    RESULTS.write_text(json.dumps(plain(told), indent=1, ensure_ascii=False) + "\n")
+    to = Path(others[0]) if others else RESULTS
+    to.write_text(json.dumps(plain(told), indent=1, ensure_ascii=False) + "\n")
     print(json.dumps(result, indent=1, ensure_ascii=False))
 
 

@@ -51,6 +51,7 @@ CHOSEN = (
     "theta_E_relative_bias_median",
     *(f"{name}_coverage{level}" for name in MODELLED for level in LEVELS),
     *(f"{name}_sigma_median" for name in MODELLED),
+    *(f"{name}_pit_distance" for name in MODELLED),
     "tarp_distance",
     "psnr_source_db_median",
     "counter_images_kept_chained",

@@ -2,7 +2,7 @@
 
 python benchmarks/ship.py RUN                  # the folder of `lensmill train --out RUN`
 lensmill evaluate --out EVALUATION             # scores what is shipped
-python benchmarks/ship.py RUN EVALUATION       # puts the scores beside the cards
+python benchmarks/ship.py RUN EVALUATION       # puts the scores beside the cards, and into them
 python benchmarks/ship.py RUN EVALUATION --compact  # the networks for the paper's images
     --recipe NAME   # that RUN was trained with: coadds, or as the folder is called
 
@@ -22,6 +22,28 @@ from lensmill.training.recipe import Recipe, shipped_recipes
 from lensmill.weights import COMPACT, FOLDER
 
 LARGEST_MB = 10.0
+
+
+SCORES = {
+    "denoise": ("psnr_denoised_db_median", "display_psnr_denoised_mean", "ssim_denoised_mean"),
+    "deblend": (
+        "display_psnr_source_from_truth_mean",
+        "display_psnr_source_chained_mean",
+        "ssim_source_chained_mean",
+        "deblend_correlation_chained_median",
+        "counter_images_kept_chained",
+        "source_flux_ratio_median_chained",
+    ),
+    "classify": ("accuracy", "auroc", "auroc_snr20", "expected_calibration_error"),
+    "regress": (
+        "mae_chained",
+        "theta_E_relative_error_median",
+        "theta_E_relative_error_median_snr20",
+        *(f"{name}_coverage68" for name in ("theta_E", "e1", "e2")),
+        "tarp_distance",
+    ),
+}
+"""Figures of the evaluation that a stage's card repeats."""
 
 
 def ship(run: Path, name: str, to: Path, trained_with: str) -> None:
@@ -44,6 +66,22 @@ def ship_familiar(run: Path, to: Path) -> None:
     card = json.loads((run / "familiar.json").read_text())
     card["weights"] = {name: file_digest(to / f"{name}.safetensors") for name in card["weights"]}
     (to / "familiar.json").write_text(json.dumps(card, indent=1))
+
+
+def score(evaluation: Path, to: Path) -> None:
+    """The evaluation beside the cards, and its figures in those of the stages they are of."""
+    found = json.loads((evaluation / "evaluation.json").read_text())
+    made = found["provenance"]
+    for name, keys in SCORES.items():
+        path = to / f"{name}.json"
+        card = json.loads(path.read_text())
+        if made["weights"][name] != card["shipped"]["digest"]:
+            raise SystemExit(f"{evaluation} is of another {name} than {to} has")
+        told = {key: made[key] for key in ("commit", "recipe_digest", "time")}
+        figures = {key: found[key] for key in keys if key in found}
+        card["evaluated"] = {**told, "count": made["settings"]["count"], **figures}
+        path.write_text(json.dumps(card, indent=1) + "\n")
+    shutil.copy(evaluation / "evaluation.json", to)
 
 
 def _command(card: dict[str, Any], recipe: str) -> str:
@@ -69,7 +107,7 @@ def main() -> None:
     if to == FOLDER:  # of the others there is no room; `lensmill calibrate` makes it anew
         ship_familiar(given.run, to)
     if given.evaluation is not None:
-        shutil.copy(given.evaluation / "evaluation.json", to / "evaluation.json")
+        score(given.evaluation, to)
     total = sum(path.stat().st_size for path in FOLDER.rglob("*.safetensors")) / 1e6
     print(f"{total:.2f} MB in all")
     if total > LARGEST_MB:

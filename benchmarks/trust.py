@@ -19,6 +19,7 @@ COLUMNS = {
     "theta_E_coverage68": "68 % of θ_E",
     "e1_coverage68": "e1",
     "e2_coverage68": "e2",
+    "theta_E_pit_distance": "PIT of θ_E",
     "tarp_distance": "TARP",
     "theta_E_sigma_median": "σ of θ_E",
     "e1_sigma_median": "σ of e1",

@@ -30,12 +30,13 @@ def test_flops_of_a_transform_there_and_back():
 def test_every_stage_is_counted_and_timed(monkeypatch, tmp_path, capsys):
     """The smallest recipe beside itself: nothing is cheaper than the other."""
     result = tmp_path / "cost.json"
-    arguments = ["smoke", "--paper", "smoke", "--images", 3, "--slow", 2, "--rounds", 1]
+    arguments = ["smoke", "--paper", "smoke", "--images", 3, "--slow", 2, "--rounds", 2]
     command = ["cost.py", *arguments, "--threads", torch.get_num_threads(), "--result", result]
     monkeypatch.setattr(sys, "argv", [str(each) for each in command])
     cost.main()
     found = json.loads(result.read_text())
     assert found["ratio"]["parameters"] == found["ratio"]["flops"] == 1
+    assert len(found["ratio"]["images_per_second_cpu_each_round"]) == 2
     for chain in cost.CHAINS:
         assert found[chain]["parameters"].keys() == {*cost.STAGES, "chain"}
         ways = found[chain]["seconds_per_image"]["cpu"]

@@ -73,3 +73,12 @@ def test_limits_are_taken_along(recipe, weights, tmp_path):
     with pytest.raises(ValueError, match="not Parquet"):
         benchmark(weights, recipe, tmp_path / "out", count=2, limits=tmp_path / "mine.parquet")
     assert (tmp_path / "out" / LIMITS).is_file()
+
+
+def test_limits_of_the_first_systems_are_reckoned_once(recipe, weights, tmp_path):
+    found = benchmark(weights, recipe, tmp_path, count=2, train=0, limited=2)
+    assert found.limits is not None
+    made = (tmp_path / LIMITS).stat().st_mtime_ns
+    benchmark(weights, recipe, tmp_path, count=2, train=0, limited=2)
+    assert (tmp_path / LIMITS).stat().st_mtime_ns == made
+    assert found.limits["index"].tolist() == found.table["index"].tolist()

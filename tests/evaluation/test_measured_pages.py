@@ -7,6 +7,7 @@ import how_good
 import numpy as np
 import pytest
 import table1
+import trust
 
 from lensmill.evaluation.files import Evaluation
 
@@ -41,3 +42,14 @@ def test_a_gaussian_at_the_limit_misses_by_one():
     assert found["miss_over_limit_theta_e"]["n"] == (table["is_lens"] & ~faint).sum()
     assert "|miss| of ln θ_E" in how_compared.table(found)
     assert "|miss| of ln θ_E" not in how_compared.table({})
+
+
+@pytest.mark.parametrize("writer", [how_compared, how_good, trust])
+def test_pages_say_what_the_results_say(writer, tmp_path, monkeypatch):
+    page = tmp_path / writer.PAGE.name
+    page.write_text(writer.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(writer, "PAGE", page)
+    writer.main()
+    assert page.read_text(encoding="utf-8") == (how_good.ROOT / "docs" / page.name).read_text(
+        encoding="utf-8"
+    )

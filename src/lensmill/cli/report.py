@@ -20,6 +20,7 @@ def report(
         str | None, typer.Option(help="paper: evaluate the shipped weights on its data first.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Systems of a benchmark.")] = 1000,
+    limits: Annotated[int, typer.Option(min=0, help="Systems of a benchmark with limits.")] = 64,
     device: DeviceOption = "auto",
 ) -> None:
     """Make the page of a run or an evaluation; of an evaluation, print the paper's Table 1 too."""
@@ -28,14 +29,14 @@ def report(
 
         if benchmark:
             folder = folder or Path(f"lensmill-{benchmark}")
-            _measure(benchmark, folder, count, device)
+            _measure(benchmark, folder, count, limits, device)
         if folder is None:
             raise ValueError("give the folder of a run or an evaluation, or --benchmark paper")
         page = reports.report(folder, out, limit)
         typer.echo(f"{reports.table_one_of(folder)}\n{page}".strip())
 
 
-def _measure(name: str, folder: Path, count: int, device: str) -> None:
+def _measure(name: str, folder: Path, count: int, limits: int, device: str) -> None:
     from lensmill.evaluation.benchmark import benchmark
     from lensmill.training.recipe import shipped_recipe
     from lensmill.weights import COMPACT
@@ -44,5 +45,12 @@ def _measure(name: str, folder: Path, count: int, device: str) -> None:
         raise ValueError(f"no benchmark {name!r}; choices: {', '.join(BENCHMARKS)}")
     with progress() as report:
         recipe = shipped_recipe("compact")
-        where = chosen_device(device)
-        benchmark(COMPACT, recipe, folder, count=count, device=where, report=report)
+        benchmark(
+            COMPACT,
+            recipe,
+            folder,
+            count=count,
+            limited=min(limits, count),
+            device=chosen_device(device),
+            report=report,
+        )

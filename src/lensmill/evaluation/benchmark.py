@@ -7,6 +7,7 @@ from typing import Any
 
 from lensmill.evaluation.evaluate import evaluate
 from lensmill.evaluation.files import EVALUATION, LIMITS, TRAIN, Evaluation
+from lensmill.evaluation.limits import limits as reckon_limits
 from lensmill.evaluation.modules import DIRECT, STAGES
 from lensmill.evaluation.report import report as write_report
 from lensmill.provenance import digest, file_digest
@@ -25,6 +26,7 @@ def benchmark(
     count: int = FULL,
     train: int | None = None,
     limits: Path | None = None,
+    limited: int = 0,
     device: str = "cpu",
     report: Report = lambda share, line: None,
 ) -> Evaluation:
@@ -33,7 +35,8 @@ def benchmark(
     into `out`. What was evaluated there already, of the same weights, is not evaluated again.
 
     limits: a table that the verb `limits` wrote for the same systems; the columns "limit" and
-    "ours − limit" come from it.
+    "ours − limit" come from it. Without it they are of the first `limited` systems, half a
+    second each or less, unless `out` has limits already.
     """
     few = max(1, count // 4) if train is None else train
     share = count / (count + few)
@@ -49,10 +52,20 @@ def benchmark(
         evaluate(weights, recipe, out, count=count, report=first, **same)
     if few and not _done(out / TRAIN, weights, recipe, few, "train"):
         evaluate(weights, recipe, out / TRAIN, count=few, report=second, split="train", **same)
-    if limits and limits != out / LIMITS:
-        shutil.copy(limits, out / LIMITS)
+    _take_limits(limits, limited, recipe, out)
     write_report(out)
     return Evaluation.read(out)
+
+
+def _take_limits(given: Path | None, count: int, recipe: Recipe, out: Path) -> None:
+    """Put limits into `out`, with what says how they were made."""
+    there = out / LIMITS
+    if given is None and count and not there.is_file():
+        reckon_limits(recipe, out, count=count)
+    if given is not None and given.resolve() != there.resolve():
+        for suffix in (".parquet", ".json"):
+            if given.with_suffix(suffix).is_file():
+                shutil.copy(given.with_suffix(suffix), there.with_suffix(suffix))
 
 
 def _done(out: Path, weights: Path, recipe: Recipe, count: int, split: str) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from lensmill.evaluation.calibration import inside
+from lensmill.evaluation.metrics import auroc
 from lensmill.evaluation.statistics import Array, Figure, figure, mean, median, share
-from lensmill.evaluation.summary import scaled
+from lensmill.evaluation.summary import KEPT, SEEN, scaled
 from lensmill.evaluation.table import Table
 from lensmill.evaluation.targets import Ranges
 
@@ -17,6 +18,13 @@ EDGES = {
     "source_snr": (0.0, 10.0, 20.0, 50.0, np.inf),
     "theta_E_over_fwhm": (0.0, 0.5, 1.0, 1.5, 2.0, np.inf),
 }
+
+PICTURES = (
+    "display_psnr_denoised",
+    "display_psnr_source_chained",
+    "ssim_denoised",
+    "ssim_source_chained",
+)
 
 
 def strata(table: Table, ranges: Ranges) -> dict[str, list[dict[str, Any]]]:
@@ -38,12 +46,24 @@ def _bins(table: Table, mae: Array, name: str, value: Array) -> Iterator[dict[st
 
 
 def _figures(table: Table, mae: Array, rows: Array) -> dict[str, Figure]:
-    """`completeness`: the share of lenses with p_lens > 0.5."""
+    """`completeness`: the share of lenses with p_lens > 0.5; `auroc`: against all non-lenses."""
+    against = rows | ~table["is_lens"]
     return {
         "completeness": figure(share, table["p_lens"][rows] > 0.5),
+        "auroc": figure(auroc, table["p_lens"][against], table["is_lens"][against]),
         **_posterior(table, rows),
         "mae": figure(mean, mae[rows]),
+        **{f"{n}_mean": figure(mean, table[n][rows]) for n in PICTURES if n in table},
+        **_counter_images(table, rows),
     }
+
+
+def _counter_images(table: Table, rows: Array) -> dict[str, Figure]:
+    if "counter_image_snr" not in table:
+        return {}
+    seen = rows & (table["counter_image_snr"] > SEEN)
+    off = np.abs(table["counter_image_flux_ratio_chained"][seen] - 1)
+    return {"counter_images_kept": figure(share, off < KEPT)}
 
 
 def _posterior(table: Table, rows: Array) -> dict[str, Figure]:

@@ -61,7 +61,7 @@ def summarise(table: Table, ranges: Ranges) -> dict[str, Any]:
 
 def _images(table: Table) -> dict[str, Figure]:
     """Denoising; deblending against the classical fit, on the systems that have one."""
-    columns = {name: each for name, each in table.items() if name.startswith("display_psnr")}
+    columns = {n: each for n, each in table.items() if n.startswith(("display_psnr", "ssim"))}
     pictures = {f"{name}_mean": figure(mean, column) for name, column in columns.items()}
     if "psnr_denoised" not in table:
         return pictures

@@ -16,6 +16,7 @@ from lensmill.evaluation.counter_images import counter_image, flux_ratio, footpr
 from lensmill.evaluation.metrics import correlation, error_rms, linear_psnr
 from lensmill.evaluation.modules import WAYS
 from lensmill.evaluation.posterior_checks import check, sharpness
+from lensmill.evaluation.similarity import ssim
 from lensmill.physics.display import BANDS, picture_psnr
 from lensmill.physics.surveys import Survey
 from lensmill.quantities import OOD, OOD_PARTS, POSTERIOR_MEAN, SOURCE, Batch
@@ -41,8 +42,8 @@ def rows(
     predicted: what each of `modules.WAYS` came to. A column of the chain says what it is of, one of
     the others ends in _from_truth or _from_noisy. index, is_lens, kind (see `scene.KINDS`),
     source_snr, theta_E, e1, e2 are the truth. theta_E in arcsec; psnr_* in dB and linear,
-    display_psnr_* in the paper's pictures (three bands only); source_error_* in sky sigmas,
-    source_correlation_* Pearson's, of an image against the true source; *_flux_ratio_* of a
+    display_psnr_* and ssim_* of the paper's pictures (three bands only); source_error_* in sky
+    sigmas, source_correlation_* Pearson's, of an image against the true source; *_flux_ratio_* of a
     deblended image over the true source. relative_exposure is against the survey's own. A chain
     that predicts pictures has no columns of fluxes, one without a posterior none of that, and
     weights that do not know what is usual have no ood_*.
@@ -145,7 +146,8 @@ def _images(truth: Batch, predicted: Mapping[str, Batch], baseline: int) -> dict
 
 
 def _pictures(truth: Batch, predicted: Mapping[str, Batch]) -> dict[str, Tensor]:
-    """PSNRs of the paper's Table 1: of noisy, denoised and clean images, and of the source."""
+    """PSNRs of the paper's Table 1: of noisy, denoised and clean images, and of the source; the
+    structural similarity of what the chain makes."""
     if truth["noisy"].shape[1] != BANDS:
         return {}
     picture = pictures(truth, predicted)
@@ -157,9 +159,13 @@ def _pictures(truth: Batch, predicted: Mapping[str, Batch]) -> dict[str, Tensor]
         "source_chained": ("deblended_chained", "source"),
         "source_from_truth": ("deblended_from_truth", "source"),
     }
-    return {
+    psnr = {
         f"display_psnr_{name}": picture_psnr(picture[one], picture[other])
         for name, (one, other) in pairs.items()
+    }
+    made = {name: pairs[name] for name in ("denoised", "source_chained", "source_from_truth")}
+    return psnr | {
+        f"ssim_{n}": ssim(picture[one], picture[other]) for n, (one, other) in made.items()
     }
 
 
