@@ -34,8 +34,8 @@ from lensmill.training.recipe import read_recipe
 
 RESULTS = Path(__file__).parent / "results" / "gap.json"
 BATCH = 16
-EDGES = (20.0, 40.0, 80.0, math.inf)
-"""S/N of the lensed sources of a row."""
+EDGES = {"no lens": (0.0, 10.0, 20.0, math.inf), "lens": (20.0, 40.0, 80.0, math.inf)}
+"""S/N of the sources of a row, by what the systems are."""
 DARK = 0.05
 """Sky sigmas below which a deblended pixel is dark."""
 
@@ -75,10 +75,11 @@ def rows(limits: Table) -> Iterator[tuple[str, np.ndarray]]:
     """Names and systems of the rows."""
     lens, snr = limits["is_lens"].astype(bool), limits["source_snr"]
     yield "all", np.ones_like(lens)
-    yield "no lens", ~lens
-    for low, high in pairwise(EDGES):
-        name = f"{low:.0f} to {high:.0f}" if high < math.inf else f"above {low:.0f}"
-        yield f"lens, S/N {name}", lens & (low <= snr) & (snr < high)
+    for kind, edges in EDGES.items():
+        for low, high in pairwise(edges):
+            name = f"{low:.0f} to {high:.0f}" if high < math.inf else f"above {low:.0f}"
+            chosen = (lens == (kind == "lens")) & (low <= snr) & (snr < high)
+            yield f"{kind}, S/N {name}", chosen
 
 
 @torch.no_grad()

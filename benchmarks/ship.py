@@ -2,8 +2,8 @@
 
 python benchmarks/ship.py RUN                  # the folder of `lensmill train --out RUN`
 lensmill evaluate --out EVALUATION             # scores what is shipped
-python benchmarks/ship.py RUN EVALUATION       # puts the scores beside the cards, and into them
-python benchmarks/ship.py RUN EVALUATION --compact  # the networks for the paper's images
+python benchmarks/ship.py SHIPPED EVALUATION   # puts the scores beside the cards, and into them
+    --compact      # the networks for the paper's images
     --recipe NAME   # that RUN was trained with: coadds, or as the folder is called
 
 Ship only what scores better than what is shipped.
@@ -102,10 +102,11 @@ def main() -> None:
     given = parser.parse_args()
     to = COMPACT if given.compact else FOLDER
     to.mkdir(exist_ok=True)
-    for name in given.only or ORDER:
-        ship(given.run, name, to, given.recipe or ("compact" if given.compact else "coadds"))
-    if to == FOLDER:  # of the others there is no room; `lensmill calibrate` makes it anew
-        ship_familiar(given.run, to)
+    if given.run.resolve() != to.resolve():
+        for name in given.only or ORDER:
+            ship(given.run, name, to, given.recipe or ("compact" if given.compact else "coadds"))
+        if to == FOLDER:  # of the others there is no room; `lensmill calibrate` makes it anew
+            ship_familiar(given.run, to)
     if given.evaluation is not None:
         score(given.evaluation, to)
     total = sum(path.stat().st_size for path in FOLDER.rglob("*.safetensors")) / 1e6
