@@ -29,11 +29,7 @@ ROWS = (
     ("MAE, from true images", "0.03", "mae_from_truth"),
     ("MAE, chained", "0.06", "mae_chained"),
     ("σ of ln θ_E over the least possible (median)", "–", "sigma_over_limit_theta_e"),
-    (
-        "|miss| of ln θ_E, in units that are 1 at the limit (median)",
-        "–",
-        "miss_over_limit_theta_e",
-    ),
+    ("error of ln θ_E, in units that are 1 at the limit (median)", "–", "miss_over_limit_theta_e"),
     ("counter-images kept (S/N > 5)", "–", "counter_images_kept"),
     ("flux of lensed sources, deblended over true (median)", "–", "source_flux_kept"),
 )
@@ -98,7 +94,7 @@ def _given(figure: dict[str, float] | None) -> str:
     if figure is None:
         return "–"
     sign = "−" if figure["value"] < 0 else ""
-    return f"{sign}{abs(figure['value']):.3g} ± {figure['error']:.1g}"
+    return f"{sign}{abs(figure['value']):#.3g} ± {figure['error']:.1g}"
 
 
 def ablation(result: dict[str, Any]) -> str:

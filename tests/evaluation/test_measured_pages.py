@@ -40,8 +40,8 @@ def test_a_gaussian_at_the_limit_misses_by_one():
     assert found["sigma_over_limit_theta_e"]["value"] == pytest.approx(2)
     assert found["miss_over_limit_theta_e"]["value"] == pytest.approx(1, abs=0.06)
     assert found["miss_over_limit_theta_e"]["n"] == (table["is_lens"] & ~faint).sum()
-    assert "|miss| of ln θ_E" in how_compared.table(found)
-    assert "|miss| of ln θ_E" not in how_compared.table({})
+    assert "error of ln θ_E" in how_compared.table(found)
+    assert "error of ln θ_E" not in how_compared.table({})
 
 
 @pytest.mark.parametrize("writer", [how_compared, how_good, trust])
