@@ -52,16 +52,16 @@ def benchmark(
         evaluate(weights, recipe, out, count=count, report=first, **same)
     if few and not _done(out / TRAIN, weights, recipe, few, "train"):
         evaluate(weights, recipe, out / TRAIN, count=few, report=second, split="train", **same)
-    _take_limits(limits, limited, recipe, out)
+    _take_limits(limits, limited, recipe, out, lambda done, line: report(1.0, f"limits: {line}"))
     write_report(out)
     return Evaluation.read(out)
 
 
-def _take_limits(given: Path | None, count: int, recipe: Recipe, out: Path) -> None:
+def _take_limits(given: Path | None, count: int, recipe: Recipe, out: Path, report: Report) -> None:
     """Put limits into `out`, with what says how they were made."""
     there = out / LIMITS
     if given is None and count and not there.is_file():
-        reckon_limits(recipe, out, count=count)
+        reckon_limits(recipe, out, count=count, report=report)
     if given is not None and given.resolve() != there.resolve():
         for suffix in (".parquet", ".json"):
             if given.with_suffix(suffix).is_file():
