@@ -18,6 +18,7 @@ from lensmill.evaluation.strata import strata
 from lensmill.evaluation.summary import summarise
 from lensmill.evaluation.table import Column, joined, rows
 from lensmill.evaluation.targets import Ranges, target_ranges
+from lensmill.heap import give_back_freed_memory
 from lensmill.provenance import digest, file_digest, provenance
 from lensmill.quantities import Batch
 from lensmill.simulation.shards import FIRST_INDEX, Split
@@ -28,6 +29,8 @@ from lensmill.training.recipe import Recipe
 
 Report = Callable[[float, str], None]
 """(share done, a line to show)."""
+TRIMMED = 16
+"""Batches after which freed memory is given back."""
 
 
 def evaluate(
@@ -112,6 +115,8 @@ def _systems(
         index = torch.arange(loader.batch) + loader.start + done
         left = max(0, baseline - done)
         parts.append(rows(index, truth, predicted, left, build_survey(recipe.simulation)))
+        if step % TRIMMED == TRIMMED - 1:
+            give_back_freed_memory()
         report((step + 1) / steps, f"{min(done + loader.batch, count)} of {count} systems")
     return {name: column[:count] for name, column in joined(parts).items()}, examples
 
