@@ -7,11 +7,11 @@ learn changes no cost. The paper's networks are those of recipes/paper.toml. Eac
 what it reads of the observed image to the posterior with everything that its stages do; the
 paper's is given its eight-bit picture ready-made. Chains and ways to run them take turns, each
 ROUNDS times, and the fastest round counts (the ratio of each round is kept beside it); the
-compact chain on IMAGES, in batches of the size
-that `lensmill run` chooses, the paper's on the first SLOW of them. The ratio is that of each
-chain's fastest way. FLOPs: two for a multiplication with an addition in convolutions and matrix
-products, 5/2 N log2 N for the Fourier transform of N pixels; what is done to single pixels is in
-the measured times alone. Writes benchmarks/results/cost.json.
+compact chain on IMAGES, in batches of the size that `lensmill run` chooses, the paper's on the
+first SLOW of them. The ratio is that of each chain's fastest way. FLOPs: two for a multiplication
+with an addition in convolutions and matrix products, 5/2 N log2 N for the Fourier transform of N
+pixels; what is done to single pixels is in the measured times alone. Writes
+benchmarks/results/cost.json.
 """
 
 import argparse

@@ -45,6 +45,7 @@ def best(source: Tensor, true: Tensor, parts: list[Tensor]) -> Tensor:
     basis = torch.stack(parts, 2).flatten(3).double()  # batch, band, part, pixel
     missing = (true - source).flatten(2).double()
     square = basis @ basis.mT
+    # a dark image, or one without lens light left in it, gives no equation
     ridge = 1e-9 * square.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] + 1e-30
     square = square + ridge * torch.eye(len(parts), dtype=square.dtype)
     share = torch.linalg.solve(square, basis @ missing[..., None])

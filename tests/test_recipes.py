@@ -2,6 +2,7 @@
 
 from importlib import resources
 from inspect import signature
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from lensmill.grid import Grid
 from lensmill.simulation.population.collett import Collett
 from lensmill.simulation.scene import KINDS, flattened
 from lensmill.training.build import build_grids, build_simulator, resolve
-from lensmill.training.recipe import SimulationRecipe, parse_recipe
+from lensmill.training.recipe import SimulationRecipe, parse_recipe, read_recipe
 
 FOLDER = resources.files("lensmill.recipes")
 SHIPPED = sorted(path.name for path in FOLDER.iterdir() if path.name.endswith(".toml"))
@@ -112,6 +113,8 @@ def lsst():
 
 def test_compact_networks_see_the_papers_data():
     assert _simulation("compact.toml") == _simulation("paper.toml")
+    noisy = read_recipe(Path(__file__).parents[1] / "benchmarks/noisy.toml")
+    assert noisy.simulation == _simulation("compact.toml")
 
 
 def test_lsst_has_every_kind_in_its_share(lsst):

@@ -82,3 +82,9 @@ def test_limits_of_the_first_systems_are_reckoned_once(recipe, weights, tmp_path
     benchmark(weights, recipe, tmp_path, count=2, train=0, limited=2)
     assert (tmp_path / LIMITS).stat().st_mtime_ns == made
     assert found.limits["index"].tolist() == found.table["index"].tolist()
+
+
+def test_more_limits_are_reckoned_where_more_are_asked_for(recipe, weights, tmp_path):
+    for count in (1, 3):
+        found = benchmark(weights, recipe, tmp_path, count=3, train=0, limited=count)
+        assert len(found.limits["index"]) == count

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lensmill.evaluation.evaluate import evaluate
-from lensmill.evaluation.files import EVALUATION, LIMITS, TRAIN, Evaluation
+from lensmill.evaluation.files import EVALUATION, LIMITS, TRAIN, Evaluation, read_json
 from lensmill.evaluation.limits import limits as reckon_limits
 from lensmill.evaluation.modules import DIRECT, STAGES
 from lensmill.evaluation.report import report as write_report
@@ -36,7 +36,7 @@ def benchmark(
 
     limits: a table that the verb `limits` wrote for the same systems; the columns "limit" and
     "ours − limit" come from it. Without it they are of the first `limited` systems, half a
-    second each or less, unless `out` has limits already.
+    second each or less, unless `out` has as many already.
     """
     few = max(1, count // 4) if train is None else train
     share = count / (count + few)
@@ -60,12 +60,22 @@ def benchmark(
 def _take_limits(given: Path | None, count: int, recipe: Recipe, out: Path, report: Report) -> None:
     """Put limits into `out`, with what says how they were made."""
     there = out / LIMITS
-    if given is None and count and not there.is_file():
+    if given is None and not _limits_done(there, recipe, count):
         reckon_limits(recipe, out, count=count, report=report)
     if given is not None and given.resolve() != there.resolve():
         for suffix in (".parquet", ".json"):
             if given.with_suffix(suffix).is_file():
                 shutil.copy(given.with_suffix(suffix), there.with_suffix(suffix))
+
+
+def _limits_done(there: Path, recipe: Recipe, count: int) -> bool:
+    """Are there limits of as many systems of this recipe, or some that somebody put there?"""
+    told = there.with_suffix(".json")
+    if count == 0 or not there.is_file() or not told.is_file():
+        return count == 0 or there.is_file()
+    made = read_json(told)["provenance"]
+    same: bool = made["recipe"] == recipe.simulation.model_dump(mode="json")
+    return same and made["settings"]["count"] >= count
 
 
 def _done(out: Path, weights: Path, recipe: Recipe, count: int, split: str) -> bool:

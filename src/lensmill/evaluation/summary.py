@@ -197,10 +197,7 @@ def _counter_images(table: Table) -> dict[str, Figure]:
         for name in ("counter_image", "source")
     )
     return {
-        **{
-            f"counter_images_kept_{way}": figure(share, np.abs(ratio[seen] - 1) < KEPT)
-            for way, ratio in counter.items()
-        },
+        **{f"counter_images_kept_{way}": kept(ratio[seen]) for way, ratio in counter.items()},
         **{
             f"counter_image_flux_ratio_median_{way}": figure(median, ratio[seen])
             for way, ratio in counter.items()
@@ -210,6 +207,11 @@ def _counter_images(table: Table) -> dict[str, Figure]:
             for way, ratio in source.items()
         },
     }
+
+
+def kept(ratio: Array) -> Figure:
+    """The share of counter-images that are not lost, of their deblended over their true flux."""
+    return figure(share, np.abs(ratio - 1) < KEPT)
 
 
 def _unlike(table: Table) -> dict[str, Figure]:
